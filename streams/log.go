@@ -1,0 +1,108 @@
+package streams
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// What can go wrong with a log. Engines wrap these; the cause is for the
+// operator's log line.
+var (
+	// ErrUnavailable: the log cannot be reached; nothing was appended.
+	ErrUnavailable = errors.New("the log cannot be reached")
+	// ErrUnknownOutcome: the answer was lost; perhaps it was appended. To be
+	// repeated with the same idempotency key.
+	ErrUnknownOutcome = errors.New("the log did not answer; perhaps the event was appended")
+	// ErrKeyReused: the idempotency key was used with another draft.
+	ErrKeyReused = errors.New("the idempotency key was used for another event")
+	// ErrClosed: the log, broker or subscription has been closed.
+	ErrClosed = errors.New("closed")
+)
+
+// Log keeps the events of every channel in order, and alone assigns their
+// IDs. All methods may be called from many goroutines at once.
+//
+// A channel's numbering begins with a base, set by whichever method meets the
+// channel first; from then on its head is known even while it holds no event.
+type Log interface {
+	// Append adds the drafts to the channel, in their order and next to each
+	// other but for ephemeral ones, which go to followers only. It returns
+	// one result per draft. When a result carries no error the log has the
+	// event as safely as the engine promises, and only then does any follower
+	// hear of it. An error of Append itself is ErrUnavailable (nothing was
+	// appended), ErrUnknownOutcome (any of them may have been) or ErrClosed.
+	// One caller's successive Appends to a channel keep their order. Older
+	// events go by keep.
+	Append(ctx context.Context, channel string, keep Retention, drafts []Draft) ([]Result, error)
+
+	// Heads returns where each of the channels stands, in their order. It
+	// also renews what the log keeps of a channel whose history has expired.
+	Heads(ctx context.Context, channels []string) ([]Head, error)
+
+	// Range reads a page of the channel's retained events. The page is one
+	// consistent view: head, neighbours and events belong together.
+	Range(ctx context.Context, channel string, q Query) (Page, error)
+
+	// Follow has f hear of the channel from now on, until stop. It calls
+	// f.Resync once it does hear, and again whenever it may have missed
+	// something; whoever then reads the log has missed nothing. It returns at
+	// once and goes on trying while the log is away. A call of f may still be
+	// under way when stop returns. There is one follower per channel at a time.
+	Follow(channel string, f Follower) (stop func())
+
+	// Close ends all goroutines of the log and waits for them. Appends under
+	// way finish first.
+	Close() error
+}
+
+// Follower hears of a channel's events. Its methods must not block, nor call
+// the log.
+type Follower interface {
+	// Deliver brings an event; usually in order, perhaps late or not at all.
+	Deliver(*Event)
+	// Resync says that events may have been missed.
+	Resync()
+}
+
+// Result is the outcome of one draft: its ID (zero for an ephemeral one), or
+// ErrKeyReused.
+type Result struct {
+	ID  ID
+	Err error
+}
+
+// Head is where a channel stands.
+type Head struct {
+	Last ID // the last ID assigned; the base before the first event
+	Base ID // where the numbering began; zero when that is not known any more
+}
+
+// Query says which page to read.
+type Query struct {
+	// From is where to begin. Forward, the event of that ID is part of the
+	// page; backward it is not, and the zero ID means from the newest.
+	From     ID
+	Backward bool
+	Events   int // at most so many events, at least 1
+	Bytes    int // stop at the event that passes so many bytes of Size; at least one event is returned
+}
+
+// Page is a piece of a channel's history.
+type Page struct {
+	Head
+	// Events are in ID order in both directions. Neighbours need not be
+	// contiguous (see Event.Prev): events can have been deleted by hand.
+	Events []*Event
+	// Below is the newest retained event below Query.From, zero if there is
+	// none. Forward only.
+	Below ID
+	// More says that the limits ended the page, not the history.
+	More bool
+}
+
+// Retention says what a channel keeps. Engines may keep somewhat more.
+type Retention struct {
+	Count int           // events, at least 1
+	Age   time.Duration // at least a millisecond
+}
