@@ -1,0 +1,206 @@
+package streams
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// DefaultMemoryBudget is the budget of [NewMemory] when none is given.
+const DefaultMemoryBudget = 256 << 20
+
+// Memory is the log that needs nothing installed: it holds every channel in
+// the process and loses them with it; positions of an earlier process are then
+// unknown, which their clients are told by a gap.
+//
+// One budget bounds all of it: events, idempotency keys and channels. When it
+// is spent, the oldest of any channel goes first; a channel counts as old as
+// its oldest event or key, and one with neither as old as its last use. Such
+// an empty channel is forgotten whole, base and head, unless it is followed.
+type Memory struct {
+	budget   int64
+	used     atomic.Int64
+	channels sync.Map // name → *memoryChannel
+	oldest   ageQueue
+
+	evicting sync.Mutex    // one goroutine at a time makes room
+	floor    atomic.Uint64 // the highest ms of a forgotten channel: a new base stands above it
+
+	closed atomic.Bool
+	stop   chan struct{}
+	swept  sync.WaitGroup
+}
+
+var _ Log = (*Memory)(nil)
+
+// NewMemory returns an empty log that holds at most about budget bytes, 0 for
+// [DefaultMemoryBudget]. It is to be closed.
+func NewMemory(budget int64) *Memory {
+	if budget <= 0 {
+		budget = DefaultMemoryBudget
+	}
+	m := &Memory{budget: budget, stop: make(chan struct{})}
+	m.swept.Go(m.sweepUntilStopped)
+	return m
+}
+
+// Close implements [Log]; what is still used of the memory is then garbage.
+func (m *Memory) Close() error {
+	if m.closed.Swap(true) {
+		return nil
+	}
+	close(m.stop)
+	m.swept.Wait()
+	for _, v := range m.channels.Range {
+		c := v.(*memoryChannel)
+		c.order.Lock() // waits for the append under way
+		c.order.Unlock()
+	}
+	return nil
+}
+
+// Append implements [Log]. It is done when it returns: the outcome is never
+// unknown. Followers are told before it returns.
+func (m *Memory) Append(ctx context.Context, channel string, keep Retention, drafts []Draft) ([]Result, error) {
+	if err := m.refuse(ctx); err != nil {
+		return nil, err
+	}
+	defer m.makeRoom()
+	c := m.lockOrder(channel)
+	defer c.order.Unlock()
+	if m.closed.Load() {
+		c.mu.Unlock()
+		return nil, ErrClosed
+	}
+	now := time.Now()
+	grown := c.size
+	results, news := c.append(now, keep, drafts)
+	grown = c.size - grown
+	follower := c.follower
+	c.mu.Unlock()
+	m.used.Add(grown)
+	if follower != nil {
+		for _, e := range news {
+			follower.Deliver(e)
+		}
+	}
+	return results, nil
+}
+
+// Heads implements [Log].
+func (m *Memory) Heads(ctx context.Context, channels []string) ([]Head, error) {
+	if err := m.refuse(ctx); err != nil {
+		return nil, err
+	}
+	defer m.makeRoom()
+	heads := make([]Head, len(channels))
+	for i, name := range channels {
+		c := m.lock(name)
+		c.used = time.Now().UnixMilli()
+		heads[i] = c.head
+		c.mu.Unlock()
+	}
+	return heads, nil
+}
+
+// Range implements [Log].
+func (m *Memory) Range(ctx context.Context, channel string, q Query) (Page, error) {
+	if err := m.refuse(ctx); err != nil {
+		return Page{}, err
+	}
+	defer m.makeRoom()
+	c := m.lock(channel)
+	page := c.page(q)
+	c.mu.Unlock()
+	for i, e := range page.Events {
+		page.Events[i] = e.bare()
+	}
+	return page, nil
+}
+
+// Follow implements [Log]. It calls f.Resync before it returns, and never
+// again: nothing is missed here.
+func (m *Memory) Follow(channel string, f Follower) (stop func()) {
+	if m.closed.Load() {
+		return func() {}
+	}
+	defer m.makeRoom()
+	own := &memoryFollower{f}
+	c := m.lock(channel)
+	c.follower = own
+	c.mu.Unlock()
+	f.Resync()
+	return func() { m.unfollow(channel, own) }
+}
+
+// memoryFollower tells one Follow from another, also of the same Follower.
+type memoryFollower struct{ Follower }
+
+func (m *Memory) unfollow(channel string, own *memoryFollower) {
+	v, ok := m.channels.Load(channel)
+	if !ok {
+		return
+	}
+	c := v.(*memoryChannel)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.follower == own {
+		c.follower = nil
+		c.used = time.Now().UnixMilli()
+		m.oldest.put(c)
+	}
+}
+
+func (m *Memory) refuse(ctx context.Context) error {
+	if m.closed.Load() {
+		return ErrClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return nil
+}
+
+// lock returns the channel, new if need be, with its mu held.
+func (m *Memory) lock(name string) *memoryChannel {
+	for {
+		c := m.channel(name)
+		c.mu.Lock()
+		if !c.gone {
+			m.oldest.put(c)
+			return c
+		}
+		c.mu.Unlock()
+	}
+}
+
+// lockOrder returns the channel with its order and its mu held.
+func (m *Memory) lockOrder(name string) *memoryChannel {
+	for {
+		c := m.channel(name)
+		c.order.Lock()
+		c.mu.Lock()
+		if !c.gone {
+			m.oldest.put(c)
+			return c
+		}
+		c.mu.Unlock()
+		c.order.Unlock()
+	}
+}
+
+func (m *Memory) channel(name string) *memoryChannel {
+	if v, ok := m.channels.Load(name); ok {
+		return v.(*memoryChannel)
+	}
+	base := baseAt(time.Now())
+	base.Ms = max(base.Ms, m.floor.Load()+1)
+	v, loaded := m.channels.LoadOrStore(name, newMemoryChannel(name, base))
+	c := v.(*memoryChannel)
+	if !loaded {
+		m.used.Add(c.ownSize())
+	}
+	return c
+}
