@@ -16,8 +16,7 @@ type Event struct {
 	From    string // the publishing user, "" if there was none
 	Exclude string // the connection that does not get it, "" for none
 
-	arrived time.Time // ephemeral events only: when this node heard of it
-	forms   [Forms]atomic.Pointer[[]byte]
+	forms [Forms]atomic.Pointer[[]byte]
 }
 
 // Forms is how many wire formats an event can keep encoded.

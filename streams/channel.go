@@ -1,0 +1,109 @@
+package streams
+
+import (
+	"sync"
+	"time"
+)
+
+// channel is what a node knows of a channel somebody reads: its tail, the
+// pages read of late, and who waits. The node follows it once for all readers.
+type channel struct {
+	name   string
+	broker *Broker
+	ready  chan struct{} // closed once the tail knows where the channel stands
+
+	// Guarded by broker.mu.
+	readers int
+	idle    time.Time     // since when there are none
+	left    chan struct{} // not nil: being left, closed when that is done
+	stop    func()        // ends following
+
+	mu         sync.Mutex
+	tail       tail
+	live       waitlist // wait for the next event
+	behind     waitlist // wait for a page of history
+	pages      []*page  // oldest first
+	reading    bool     // a goroutine reads for those behind
+	logEnd     ID       // the log's last ID when a position was ahead of it
+	aheadSince time.Time
+	accounted  int // bytes of tail and pages that the broker's budget counts
+}
+
+// Deliver takes an event that the log brings: into the tail if it follows,
+// else the log is to be read.
+func (c *channel) Deliver(e *Event) {
+	c.mu.Lock()
+	switch c.tail.offer(e) {
+	case heardNew:
+		c.settle()
+		w := c.live.take(nil)
+		c.mu.Unlock()
+		w.wake()
+	case heardHole:
+		c.mu.Unlock()
+		c.broker.check(c)
+	default:
+		c.mu.Unlock()
+	}
+}
+
+// Resync has the channel compared with the log.
+func (c *channel) Resync() { c.broker.check(c) }
+
+// begin sets where the tail starts, the first time that is known.
+func (c *channel) begin(at ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.tail.known {
+		c.tail.reset(at)
+		close(c.ready)
+	}
+}
+
+// newest is the last ID the node heard of; zero while it knows nothing.
+func (c *channel) newest() ID {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.tail.newest
+}
+
+// settle keeps the tail within the bounds of a channel and of the node. A tail
+// may hold nothing: readers then find their events in the log.
+func (c *channel) settle() {
+	o := &c.broker.options
+	c.tail.drop(c.tail.excess(o.TailEvents, o.TailBytes))
+	c.account()
+	for len(c.tail.events) > 0 && c.broker.overBudget() {
+		c.tail.drop((len(c.tail.events) + 1) / 2)
+		c.account()
+		c.broker.sweepSoon()
+	}
+}
+
+// account tells the broker's budget what the channel holds.
+func (c *channel) account() {
+	size := c.tail.size
+	for _, p := range c.pages {
+		size += p.size
+	}
+	c.broker.held.Add(int64(size - c.accounted))
+	c.accounted = size
+}
+
+// age forgets what came before a time.
+func (c *channel) age(tail, pages time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tail.drop(c.tail.older(tail))
+	c.dropPages(pages)
+	c.account()
+}
+
+// forget gives back all that the channel holds.
+func (c *channel) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tail.drop(len(c.tail.events))
+	c.pages = nil
+	c.account()
+}

@@ -1,0 +1,68 @@
+package streams
+
+import "time"
+
+const (
+	tailSweepEvery = 5 * time.Second
+
+	// pressedAge is how old an event in a tail may be while the node's budget
+	// is exceeded: long enough for readers that keep up.
+	pressedAge = time.Second
+)
+
+// sweepSoon asks for a sweep because the budget is exceeded.
+func (b *Broker) sweepSoon() {
+	select {
+	case b.sweeps <- struct{}{}:
+	default:
+	}
+}
+
+// runSweeps forgets what is too old, and leaves channels nobody reads.
+func (b *Broker) runSweeps() {
+	tick := time.NewTicker(min(tailSweepEvery, b.options.Linger))
+	defer tick.Stop()
+	for {
+		select {
+		case <-b.ctx.Done():
+			return
+		case <-b.sweeps:
+		case <-tick.C:
+		}
+		b.sweep(time.Now())
+	}
+}
+
+func (b *Broker) sweep(now time.Time) {
+	oldest := now.Add(-b.options.TailAge)
+	if b.overBudget() {
+		oldest = now.Add(-min(pressedAge, b.options.TailAge))
+	}
+	b.eachChannel(func(c *channel) {
+		c.age(oldest, now.Add(-pageLife))
+		if b.beginLeaving(c, now) {
+			b.leave(c)
+		}
+	})
+}
+
+// beginLeaving reports whether nobody has read the channel for a while; from
+// then on whoever wants to read it waits until it is left.
+func (b *Broker) beginLeaving(c *channel, now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if c.readers > 0 || c.left != nil || now.Sub(c.idle) < b.options.Linger {
+		return false
+	}
+	c.left = make(chan struct{})
+	return true
+}
+
+func (b *Broker) leave(c *channel) {
+	c.stop()
+	c.forget()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.channels, c.name)
+	close(c.left)
+}
