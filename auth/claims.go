@@ -1,0 +1,87 @@
+package auth
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Claims is who a client is and what it may do. It never changes, so that
+// every request and connection of a token can share it.
+type Claims struct {
+	Subject string    // the user; "" for an API key and in demo mode
+	Expires time.Time // when all that was opened with it ends; zero: never
+	Device  string    // which of the user's devices, "" if the token does not say
+	Admin   bool      // may see the operator's pages; gives no right to any channel
+
+	Subscribe Patterns
+	Publish   Patterns
+	Presence  Patterns
+
+	// Channels, when not nil, are all that may be read, and nothing else may
+	// be done: the claims came from a ticket for these channels.
+	Channels []string
+
+	APIKey bool   // a server's key: publishes anywhere but to the hub's own channels, nothing else
+	Key    string // names that key in logs without giving it away
+	Demo   bool   // no key is configured: everything is allowed
+
+	ticket bool   // came from a ticket, which gets no further tickets
+	source string // what vouched for it, see Verifier.Holds
+}
+
+// MaySubscribe reports whether the channel may be read. A user's own channel
+// always may, unless a ticket names others.
+func (c *Claims) MaySubscribe(channel string) bool {
+	switch {
+	case channel == "" || c.APIKey:
+		return false
+	case c.Demo:
+		return true
+	case c.Channels != nil:
+		return slices.Contains(c.Channels, channel)
+	case strings.HasPrefix(channel, userPrefix) && channel == UserChannel(c.Subject):
+		return true
+	}
+	return c.Subscribe.Match(channel)
+}
+
+// MayPublish reports whether events may be published to the channel. Nobody
+// may publish to a channel of the hub's own, whatever the token says.
+func (c *Claims) MayPublish(channel string) bool {
+	switch {
+	case channel == "" || channel[0] == '$' || c.Channels != nil:
+		return false
+	case c.Demo || c.APIKey:
+		return true
+	}
+	return c.Publish.Match(channel)
+}
+
+// MaySeePresence reports whether the client may see who is in the channel.
+func (c *Claims) MaySeePresence(channel string) bool {
+	switch {
+	case channel == "" || c.APIKey || c.Channels != nil:
+		return false
+	case c.Demo:
+		return true
+	}
+	return c.Presence.Match(channel)
+}
+
+// Publisher names who publishes: the namespace of idempotency keys, and what
+// has to stay the same when a connection renews its token. "user:<sub>",
+// "key:<hash>", or "" in demo mode.
+func (c *Claims) Publisher() string {
+	switch {
+	case c.Demo:
+		return ""
+	case c.APIKey:
+		return "key:" + c.Key
+	}
+	return userPrefix + c.Subject
+}
+
+func demoClaims() *Claims {
+	return &Claims{Demo: true, Admin: true, source: demoSource}
+}

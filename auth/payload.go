@@ -1,0 +1,220 @@
+package auth
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// Bounds of what a token can say. A token has to fit in a header or URL
+// anyway; these keep what a connection holds, and what is written to logs and
+// to other users as a name, small.
+const (
+	maxSubject  = 256
+	maxDevice   = 128
+	maxPatterns = 100
+	// maxTime is the last second that RFC 3339 can write (end of the year 9999).
+	maxTime = 253402300799
+)
+
+// payload is the claims set of a token (RFC 7519, section 4), read more
+// strictly than encoding/json does: there names match in any case, the last
+// of two duplicates wins, and broken UTF-8 becomes U+FFFD, so that two readers
+// of a token could see two different users in it.
+type payload struct {
+	Subject   string
+	Expires   time.Time // zero: not there
+	NotBefore time.Time // zero: not there
+	Issuer    string
+	Audience  []string
+	Rights    rights
+}
+
+// rights is the claim "runnel".
+type rights struct {
+	Subscribe, Publish, Presence Patterns
+	Device                       string
+	Admin                        bool
+}
+
+func (p *payload) UnmarshalJSON(b []byte) error {
+	if !utf8.Valid(b) {
+		return refuse(ErrInvalid, "the token's claims are not UTF-8")
+	}
+	m, err := members(b)
+	if err != nil {
+		return refuse(ErrInvalid, "the token's claims %s", err)
+	}
+	err = cmp.Or(
+		m.read("sub", text(&p.Subject)),
+		m.read("exp", instant(&p.Expires)),
+		m.read("nbf", instant(&p.NotBefore)),
+		m.read("iss", text(&p.Issuer)),
+		m.read("aud", audience(&p.Audience)),
+		m.read("runnel", p.Rights.read))
+	if err != nil {
+		return refuse(ErrInvalid, "the token's claim %s", err)
+	}
+	return nil
+}
+
+func (r *rights) read(b json.RawMessage) error {
+	m, err := members(b)
+	if err != nil {
+		return err
+	}
+	err = cmp.Or(
+		m.read("subscribe", patterns(&r.Subscribe)),
+		m.read("publish", patterns(&r.Publish)),
+		m.read("presence", patterns(&r.Presence)),
+		m.read("device", text(&r.Device)),
+		m.read("admin", boolean(&r.Admin)))
+	if err != nil {
+		return fmt.Errorf("is wrong: its %w", err)
+	}
+	if len(r.Device) > maxDevice || strings.ContainsFunc(r.Device, unprintable) {
+		return errors.New(`is wrong: its "device" is too long or has a control character`)
+	}
+	return nil
+}
+
+// object is a JSON object by its exact names.
+type object map[string]json.RawMessage
+
+// members splits an object; a name that comes twice is an error.
+func members(b []byte) (object, error) {
+	errNone := errors.New("must be an object")
+	d := json.NewDecoder(bytes.NewReader(b))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil, errNone
+	}
+	m := make(object)
+	for d.More() {
+		t, err := d.Token()
+		name, ok := t.(string)
+		var value json.RawMessage
+		if err != nil || !ok || d.Decode(&value) != nil {
+			return nil, errNone
+		}
+		if _, twice := m[name]; twice {
+			return nil, fmt.Errorf("name %q twice", name)
+		}
+		m[name] = value
+	}
+	return m, nil
+}
+
+// read reads one member. Null is absence: encoders write an empty list so.
+func (m object) read(name string, value func(json.RawMessage) error) error {
+	b, ok := m[name]
+	if !ok || string(b) == "null" {
+		return nil
+	}
+	if err := value(b); err != nil {
+		return fmt.Errorf("%q %w", name, err)
+	}
+	return nil
+}
+
+func text(to *string) func(json.RawMessage) error {
+	return func(b json.RawMessage) error {
+		if json.Unmarshal(b, to) != nil {
+			return errors.New("must be a string")
+		}
+		return nil
+	}
+}
+
+func boolean(to *bool) func(json.RawMessage) error {
+	return func(b json.RawMessage) error {
+		if json.Unmarshal(b, to) != nil {
+			return errors.New("must be true or false")
+		}
+		return nil
+	}
+}
+
+// instant reads a NumericDate (RFC 7519, section 2); fractions are cut off.
+func instant(to *time.Time) func(json.RawMessage) error {
+	return func(b json.RawMessage) error {
+		seconds, err := strconv.ParseFloat(string(b), 64)
+		if err != nil || !(seconds >= 1 && seconds <= maxTime) {
+			return errors.New("must be a number of seconds since 1970")
+		}
+		*to = time.Unix(int64(seconds), 0).UTC()
+		return nil
+	}
+}
+
+func audience(to *[]string) func(json.RawMessage) error {
+	return func(b json.RawMessage) error {
+		var one string
+		if json.Unmarshal(b, &one) == nil {
+			*to = []string{one}
+			return nil
+		}
+		if json.Unmarshal(b, to) != nil {
+			return errors.New("must be a string or a list of strings")
+		}
+		return nil
+	}
+}
+
+func patterns(to *Patterns) func(json.RawMessage) error {
+	return func(b json.RawMessage) error {
+		var texts []string
+		if json.Unmarshal(b, &texts) != nil {
+			return errors.New("must be a list of channel patterns")
+		}
+		if len(texts) > maxPatterns {
+			return fmt.Errorf("has more than %d patterns", maxPatterns)
+		}
+		ps, err := ParsePatterns(texts...)
+		if err != nil {
+			return fmt.Errorf("cannot be read: %w", err)
+		}
+		*to = ps
+		return nil
+	}
+}
+
+// checkSubject says what is wrong with a user's name. U+FFFD is what broken
+// text has turned into on its way: two users could meet in it.
+func checkSubject(sub string) error {
+	switch {
+	case sub == "":
+		return refuse(ErrInvalid, `the token needs a claim "sub"`)
+	case len(sub) > maxSubject:
+		return refuse(ErrInvalid, `the token's claim "sub" is longer than %d bytes`, maxSubject)
+	case !utf8.ValidString(sub) || strings.ContainsFunc(sub, unprintable):
+		return refuse(ErrInvalid, `the token's claim "sub" has a control character or is not Unicode text`)
+	}
+	return nil
+}
+
+func unprintable(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }
+
+// The accessors make payload a jwt.Claims; the checks are in rules.check.
+
+func (p *payload) GetExpirationTime() (*jwt.NumericDate, error) { return numericDate(p.Expires), nil }
+func (p *payload) GetNotBefore() (*jwt.NumericDate, error)      { return numericDate(p.NotBefore), nil }
+func (p *payload) GetIssuedAt() (*jwt.NumericDate, error)       { return nil, nil }
+func (p *payload) GetAudience() (jwt.ClaimStrings, error)       { return p.Audience, nil }
+func (p *payload) GetIssuer() (string, error)                   { return p.Issuer, nil }
+func (p *payload) GetSubject() (string, error)                  { return p.Subject, nil }
+
+func numericDate(t time.Time) *jwt.NumericDate {
+	if t.IsZero() {
+		return nil
+	}
+	return jwt.NewNumericDate(t)
+}
