@@ -1,0 +1,288 @@
+package streams
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// followBackoff to followBackoffMax, doubling, is the wait before another
+	// connection is made; one that lasted followSteady begins anew.
+	followBackoff    = 50 * time.Millisecond
+	followBackoffMax = 2 * time.Second
+	followSteady     = 10 * time.Second
+
+	// subscribeChunk bounds the channels named in one command.
+	subscribeChunk = 500
+)
+
+// redisFollowed is who hears of which channel.
+type redisFollowed struct {
+	mu      sync.Mutex
+	live    map[string]*redisFollow // by pub/sub name
+	changed map[string]struct{}     // pub/sub names to subscribe to, or not any more
+	conn    *watchedConn            // what messages come through; nil while there is none
+
+	wake chan struct{} // has room for one: something has changed
+}
+
+// redisFollow is one call of Follow.
+type redisFollow struct {
+	Follower
+	hears bool // the first Resync has been; what came before was for another one
+}
+
+// Follow implements [Log].
+func (r *Redis) Follow(channel string, f Follower) (stop func()) {
+	if !r.enter() {
+		return func() {}
+	}
+	defer r.calls.Done()
+	name, own := redisKeys(channel).live(), &redisFollow{Follower: f}
+	r.followed.set(name, own)
+	return func() { r.followed.remove(name, own) }
+}
+
+func (s *redisFollowed) set(name string, own *redisFollow) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.live[name] = own
+	s.change(name)
+}
+
+func (s *redisFollowed) remove(name string, own *redisFollow) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.live[name] == own {
+		delete(s.live, name)
+		s.change(name)
+	}
+}
+
+// change has the name looked at by the session, if there is one; a new one
+// begins with all there are.
+func (s *redisFollowed) change(name string) {
+	if s.conn != nil {
+		s.changed[name] = struct{}{}
+	}
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// takeChanged returns what is to be subscribed to and what is not any more.
+func (s *redisFollowed) takeChanged() (subscribe, unsubscribe []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name := range s.changed {
+		if s.live[name] != nil {
+			subscribe = append(subscribe, name)
+		} else {
+			unsubscribe = append(unsubscribe, name)
+		}
+	}
+	clear(s.changed)
+	return subscribe, unsubscribe
+}
+
+// begin has a connection serve from now on: everything is to be subscribed to.
+func (s *redisFollowed) begin(conn *watchedConn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.conn = conn
+	s.changed = make(map[string]struct{}, len(s.live))
+	for name := range s.live {
+		s.changed[name] = struct{}{}
+	}
+}
+
+func (s *redisFollowed) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.conn, s.changed = nil, nil
+}
+
+func (s *redisFollowed) get(name string) *redisFollow {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.live[name]
+}
+
+func (s *redisFollowed) any() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.live) > 0
+}
+
+// Refollow drops the connection that messages come through and subscribes on
+// a new one: for when messages that should come do not. Followers hear Resync.
+func (r *Redis) Refollow() {
+	r.followed.mu.Lock()
+	defer r.followed.mu.Unlock()
+	if r.followed.conn != nil {
+		r.followed.conn.cut()
+	}
+}
+
+// Reconnects returns how often the connection that messages come through was
+// made anew.
+func (r *Redis) Reconnects() uint64 { return r.reconnects.Load() }
+
+func (r *Redis) startFollowing() {
+	ctx, stop := context.WithCancel(context.Background())
+	r.stop = stop
+	r.followed.live = map[string]*redisFollow{}
+	r.followed.wake = make(chan struct{}, 1)
+	r.following.Go(func() { r.follow(ctx) })
+}
+
+// follow keeps a session going while there is anybody to hear of anything.
+func (r *Redis) follow(ctx context.Context) {
+	wait, sessions, away := followBackoff, 0, false
+	for ctx.Err() == nil {
+		if !r.followed.any() {
+			select {
+			case <-r.followed.wake:
+			case <-ctx.Done():
+			}
+			continue
+		}
+		began := time.Now()
+		err := r.session(ctx, func() {
+			if sessions++; sessions > 1 {
+				r.reconnects.Add(1)
+				r.logger.Info("following the Redis again")
+			}
+			away = false
+		})
+		if ctx.Err() != nil {
+			return
+		}
+		if !away {
+			r.logger.Warn("lost the Redis that is followed; trying again", "error", err)
+			away = true
+		}
+		if time.Since(began) > followSteady {
+			wait = followBackoff
+		}
+		pause(ctx, wait/2+rand.N(wait))
+		wait = min(2*wait, followBackoffMax)
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// session follows over one connection, until that fails or ctx is done.
+//
+// The library would make a new connection by itself, at a time of its own and
+// without a word; so it gets a client whose only connection this is.
+func (r *Redis) session(ctx context.Context, connected func()) error {
+	options := *r.options
+	line := &oneLine{ctx: ctx, dial: redis.NewDialer(r.options)}
+	options.Dialer = line.once
+	client := redis.NewClient(&options)
+	defer client.Close()
+	pubsub := client.Subscribe(ctx)
+	defer pubsub.Close()
+	defer line.hangUp()
+	// Connects; a ping is answered even when nothing is subscribed to yet.
+	if err := pubsub.Ping(ctx); err != nil {
+		return err
+	}
+	r.followed.begin(line.conn)
+	defer r.followed.end()
+	connected()
+
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	defer line.hangUp()
+	watching.Go(func() {
+		defer line.hangUp()
+		r.tend(ctx, pubsub, line.conn)
+	})
+	for {
+		message, err := pubsub.Receive(ctx)
+		if err != nil {
+			return err
+		}
+		r.received(message)
+	}
+}
+
+// received takes one message to whom it concerns. It waits for nothing: Redis
+// cuts off those who do not read.
+func (r *Redis) received(message any) {
+	switch m := message.(type) {
+	case *redis.Subscription:
+		// Every confirmation, not only the first: whichever of several quick
+		// changes it belongs to, from here on nothing is missed until the next.
+		if f := r.followed.get(m.Channel); f != nil && m.Kind == "subscribe" {
+			f.hears = true
+			f.Resync()
+		}
+	case *redis.Message:
+		f := r.followed.get(m.Channel)
+		if f == nil || !f.hears {
+			return
+		}
+		e, err := parseMessage(m.Payload)
+		if err != nil {
+			// Another version's, or put there by hand. The log knows.
+			f.Resync()
+			return
+		}
+		f.Deliver(e)
+	}
+}
+
+// tend keeps the subscriptions of a session as they should be, and ends when
+// the connection is dead or ctx done.
+func (r *Redis) tend(ctx context.Context, pubsub *redis.PubSub, conn *watchedConn) {
+	tick := time.NewTicker(silenceTick)
+	defer tick.Stop()
+	for {
+		if err := r.subscribe(ctx, pubsub); err != nil {
+			return
+		}
+		select {
+		case <-r.followed.wake:
+		case <-tick.C:
+			if err := conn.check(func() error { return pubsub.Ping(ctx) }); err != nil {
+				return
+			}
+		case <-conn.gone:
+			return
+		}
+	}
+}
+
+func (r *Redis) subscribe(ctx context.Context, pubsub *redis.PubSub) error {
+	subscribe, unsubscribe := r.followed.takeChanged()
+	if err := inChunks(ctx, unsubscribe, pubsub.Unsubscribe); err != nil {
+		return err
+	}
+	return inChunks(ctx, subscribe, pubsub.Subscribe)
+}
+
+func inChunks(ctx context.Context, names []string, do func(context.Context, ...string) error) error {
+	for len(names) > 0 {
+		n := min(len(names), subscribeChunk)
+		if err := do(ctx, names[:n]...); err != nil {
+			return err
+		}
+		names = names[n:]
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+package streams
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// A connection that brought nothing for silenceAsk is asked for a sign of
+	// life, and dead when it brought none for silenceDead. The library does
+	// not notice a peer that has vanished; the kernel takes a quarter of an hour.
+	silenceTick = 500 * time.Millisecond
+	silenceAsk  = 2 * time.Second
+	silenceDead = 4 * time.Second
+)
+
+// watchedConn is a connection that knows when it last brought something.
+//
+// There are no read deadlines: one that strikes in the middle of a message
+// would leave the rest of it, a publisher's bytes, to be read as the next.
+type watchedConn struct {
+	net.Conn
+	heard atomic.Int64 // when something was last read, in ns
+	asked time.Time
+	gone  chan struct{} // closed by cut
+	once  sync.Once
+}
+
+func newWatchedConn(conn net.Conn) *watchedConn {
+	c := &watchedConn{Conn: conn, gone: make(chan struct{})}
+	c.heard.Store(time.Now().UnixNano())
+	return c
+}
+
+func (c *watchedConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.heard.Store(time.Now().UnixNano())
+	return n, err
+}
+
+// cut closes the connection: reads and writes under way fail.
+func (c *watchedConn) cut() {
+	c.once.Do(func() { close(c.gone) })
+	_ = c.Conn.Close()
+}
+
+// check asks for a sign of life after a silence, and fails after a long one.
+func (c *watchedConn) check(ask func() error) error {
+	heard := time.Unix(0, c.heard.Load())
+	switch silence := time.Since(heard); {
+	case silence > silenceDead && c.asked.After(heard):
+		return errors.New("no sign of life")
+	case silence > silenceAsk && !c.asked.After(heard):
+		c.asked = time.Now()
+		return ask()
+	}
+	return nil
+}
+
+// oneLine dials once, and hangs up when ctx is done.
+type oneLine struct {
+	ctx  context.Context
+	dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	conn *watchedConn // nil before the call
+	stop func() bool
+}
+
+var errOneLine = errors.New("the connection is lost")
+
+func (l *oneLine) once(ctx context.Context, network, addr string) (net.Conn, error) {
+	if l.conn != nil {
+		return nil, errOneLine
+	}
+	conn, err := l.dial(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	l.conn = newWatchedConn(conn)
+	l.stop = context.AfterFunc(l.ctx, l.conn.cut)
+	return l.conn, nil
+}
+
+func (l *oneLine) hangUp() {
+	if l.conn != nil {
+		l.stop()
+		l.conn.cut()
+	}
+}

@@ -1,0 +1,170 @@
+package streams
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+const (
+	// redisHeads is how many heads are asked for in one pipeline, well within
+	// what a Redis answers before a time-out.
+	redisHeads = 500
+
+	// redisHeadRenewal is how much of its life a head has to have spent before it
+	// is renewed.
+	redisHeadRenewal = 24 * time.Hour
+)
+
+// Heads implements [Log].
+func (r *Redis) Heads(ctx context.Context, channels []string) ([]Head, error) {
+	if !r.enter() {
+		return nil, ErrClosed
+	}
+	defer r.calls.Done()
+	heads := make([]Head, 0, len(channels))
+	for some := range slices.Chunk(channels, redisHeads) {
+		var err error
+		if heads, err = r.someHeads(ctx, heads, some); err != nil {
+			return nil, unavailable(err)
+		}
+	}
+	return heads, nil
+}
+
+func (r *Redis) someHeads(ctx context.Context, heads []Head, channels []string) ([]Head, error) {
+	calls := make([]*scriptCall, len(channels))
+	for i, channel := range channels {
+		calls[i] = readCall(channel, seconds(redisHeadRenewal))
+	}
+	for _, reply := range r.run(ctx, headsScript, calls) {
+		values, err := reply.Slice()
+		if err != nil {
+			return nil, err
+		}
+		head, err := parseHead(values)
+		if err != nil {
+			return nil, err
+		}
+		heads = append(heads, head)
+	}
+	return heads, nil
+}
+
+// readCall is a call of headsScript or rangeScript.
+func readCall(channel string, args ...any) *scriptCall {
+	k := redisKeys(channel)
+	return &scriptCall{
+		keys:  []string{k.log(), k.head()},
+		first: k.live(),
+		args:  append([]any{seconds(headLife), seconds(baseLife)}, args...),
+	}
+}
+
+// Range implements [Log]. A wait for the server ends with ctx's deadline or a
+// time-out, not when ctx is cancelled.
+func (r *Redis) Range(ctx context.Context, channel string, q Query) (Page, error) {
+	if !r.enter() {
+		return Page{}, ErrClosed
+	}
+	defer r.calls.Done()
+	call := readCall(channel, q.From.String(), luaFlag(q.Backward), max(1, q.Events), q.Bytes, eventOverhead)
+	args := append([]any{call}, call.args...)
+	reply := rangeScript.Run(ctx, r.client, call.keys, args...)
+	values, err := reply.Slice()
+	if err != nil {
+		return Page{}, unavailable(err)
+	}
+	page, err := parsePage(values, q.Backward)
+	if err != nil {
+		return Page{}, unavailable(err)
+	}
+	return page, nil
+}
+
+func parseHead(values []any) (Head, error) {
+	if len(values) < 2 {
+		return Head{}, fmt.Errorf("a head of %d values", len(values))
+	}
+	last, err := parseValue(values[0])
+	if err != nil {
+		return Head{}, err
+	}
+	base, err := parseValue(values[1])
+	return Head{Last: last, Base: base}, err
+}
+
+func parseValue(v any) (ID, error) {
+	text, _ := v.(string)
+	id, err := ParseID(text)
+	if err != nil {
+		return ID{}, fmt.Errorf("%w, not %q", err, text)
+	}
+	return id, nil
+}
+
+// parsePage reads the range script's answer.
+func parsePage(values []any, backward bool) (Page, error) {
+	if len(values) != 5 {
+		return Page{}, fmt.Errorf("a page of %d values", len(values))
+	}
+	head, err := parseHead(values)
+	if err != nil {
+		return Page{}, err
+	}
+	below, err := parseValue(values[2])
+	if err != nil {
+		return Page{}, err
+	}
+	page := Page{Head: head, Below: below, More: values[3] == int64(1)}
+	entries, _ := values[4].([]any)
+	page.Events = make([]*Event, 0, len(entries))
+	for _, entry := range entries {
+		e, err := parseEntry(entry)
+		if err != nil {
+			return Page{}, err
+		}
+		page.Events = append(page.Events, e)
+		// A stream restored beside an older head is ahead of it.
+		if page.Last.Less(e.ID) {
+			page.Last = e.ID
+		}
+	}
+	if backward {
+		slices.Reverse(page.Events)
+	}
+	return page, nil
+}
+
+// parseEntry reads an entry of a channel's stream: its ID and its fields.
+func parseEntry(entry any) (*Event, error) {
+	pair, _ := entry.([]any)
+	if len(pair) != 2 {
+		return nil, fmt.Errorf("an entry of %d values", len(pair))
+	}
+	id, err := parseValue(pair[0])
+	if err != nil {
+		return nil, err
+	}
+	e := &Event{ID: id}
+	fields, _ := pair[1].([]any)
+	for i := 0; i+1 < len(fields); i += 2 {
+		value, _ := fields[i+1].(string)
+		switch fields[i] {
+		case "prev":
+			e.Prev, err = parseValue(value)
+		case "event":
+			e.Type = value
+		case "data":
+			e.Data = []byte(value)
+		case "from":
+			e.From = value
+		case "exclude":
+			e.Exclude = value
+		case "text":
+			e.Text = value != ""
+		}
+	}
+	return e, err
+}

@@ -1,0 +1,316 @@
+package streams
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// The scripts. KEYS are a channel's log and head; ARGV[1] is the channel's
+// pub/sub name. Lua counts in doubles, exact to 2^53: milliseconds stay below
+// that for 285,000 years, and a channel's running number is refused beyond it.
+
+// luaChannel is what the scripts share. A head is "<last> <base>", the base
+// 0-0 when it is not known any more.
+const luaChannel = `
+local log, head = KEYS[1], KEYS[2]
+
+local function id(ms, n) return string.format('%.0f-%.0f', ms, n) end
+
+local function parse(s)
+  local ms, n = string.match(s, '^(%d+)%-(%d+)$')
+  return tonumber(ms), tonumber(n)
+end
+
+local function usable(ms, n) return ms and ms <= 253402300799999 and n < 9007199254740991 end
+
+local function now()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+-- The highest ID that the stream ever held; trimming does not take it away.
+local function top()
+  local info = redis.pcall('XINFO', 'STREAM', log)
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' and info[i + 1] ~= '0-0' then return info[i + 1] end
+  end
+end
+
+-- Where the channel stands, and whether that is stored.
+local function where()
+  local last, base = string.match(redis.call('GET', head) or '', '^(%d+%-%d+) (%d+%-%d+)$')
+  if last then return last, base, true end
+  last = top()
+  if last then return last, '0-0', false end
+  base = id(now(), 0)
+  return base, base, false
+end
+
+-- An error on a replica, which must not tell clients where they stand: a
+-- master that was replaced still answers for a while. Replicas refuse a
+-- write, even one like this that changes nothing.
+local function demoted()
+  local reply = redis.pcall('XTRIM', log, 'MAXLEN', '9007199254740992')
+  if type(reply) == 'table' and string.find(reply.err or '', 'READONLY', 1, true) then return reply end
+end
+`
+
+// appendScript appends drafts to a channel.
+//
+// KEYS: beside log and head, the idempotency key of each draft that has one.
+// ARGV: live name, count, age in ms, life of the head in s, of a base alone in
+// s, of a key in ms; then for each draft: fingerprint ("" without a key),
+// ephemeral, text, event, from, exclude, data. It returns one string per
+// draft: the ID, 0-0 if ephemeral, or "reused".
+//
+// The first write is the only one that a server refuses (out of memory, too
+// few replicas); the error then begins with REFUSED and nothing was done. All
+// messages go out last: whoever hears one finds all in the stream.
+var appendScript = redis.NewScript(luaChannel + `
+local live, count, age = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local last, base, known = where()
+local ms, n = parse(last)
+local time = now()
+local stored, written = false, false
+
+local function failed(reply) return {err = (written and 'ERR ' or 'REFUSED ') .. reply.err} end
+
+local function add(fields)
+  ms, n = math.max(ms, time), n + 1
+  if not usable(ms, n) then return {err = 'the stream holds an ID beyond all bounds'} end
+  local entry = {'XADD', log, 'MAXLEN', '~', count, id(ms, n), 'prev', last}
+  for i = 1, #fields, 2 do
+    if fields[i + 1] ~= '' then
+      entry[#entry + 1] = fields[i]
+      entry[#entry + 1] = fields[i + 1]
+    end
+  end
+  local reply = redis.pcall(unpack(entry))
+  if type(reply) == 'table' and string.find(reply.err, 'equal or smaller', 1, true) then
+    -- An ID added by hand or restored stands above; go on above that one.
+    ms = parse(top()) + 1
+    if not usable(ms, n) then return {err = 'the stream holds an ID beyond all bounds'} end
+    entry[6] = id(ms, n)
+    reply = redis.pcall(unpack(entry))
+  end
+  return reply
+end
+
+local results, messages = {}, {}
+local key = 2
+for i = 7, #ARGV, 7 do
+  local print, ephemeral, text = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  local event, from, exclude, data = ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], ARGV[i + 6]
+  local answer
+  if print ~= '' then
+    key = key + 1
+    local was, of = string.match(redis.call('GET', KEYS[key]) or '', '^(%S+) (%S+)$')
+    if was then answer = of == print and was or 'reused' end
+  end
+  if not answer then
+    local prev = '0-0'
+    answer = '0-0'
+    if ephemeral == '' then
+      prev = last
+      answer = add({'event', event, 'data', data, 'from', from, 'exclude', exclude, 'text', text})
+      if type(answer) == 'table' then return failed(answer) end
+      last, stored, written = answer, true, true
+    end
+    if print ~= '' then
+      local reply = redis.pcall('SET', KEYS[key], answer .. ' ' .. print, 'PX', ARGV[6])
+      if reply.err then return failed(reply) end
+      written = true
+    end
+    messages[#messages + 1] = string.format('1 %s %s %s %d %d %d %d\n',
+      answer, prev, text == '' and 'json' or 'text', #event, #from, #exclude, #data) ..
+      event .. from .. exclude .. data
+  end
+  results[#results + 1] = answer
+end
+
+if stored then
+  if time > age then redis.call('XTRIM', log, 'MINID', '~', id(time - age, 0)) end
+  redis.call('PEXPIRE', log, ARGV[3])
+end
+if not stored then
+  local refused = demoted()
+  if refused then return failed(refused) end
+end
+if stored or not known then
+  redis.call('SET', head, last .. ' ' .. base, 'EX', last == base and ARGV[5] or ARGV[4])
+end
+for _, message in ipairs(messages) do redis.pcall('PUBLISH', live, message) end
+return results
+`)
+
+// headsScript returns where a channel stands and has that live on. ARGV: live
+// name, life of the head in s, of a base alone in s, and what is left when
+// it is renewed, so that not every look is a write.
+var headsScript = redis.NewScript(luaChannel + `
+local refused = demoted()
+if refused then return refused end
+local last, base, known = where()
+local life = tonumber(last == base and ARGV[3] or ARGV[2])
+if not known then
+  redis.call('SET', head, last .. ' ' .. base, 'EX', life)
+elseif redis.call('TTL', head) < life - ARGV[4] then
+  redis.call('EXPIRE', head, life)
+end
+return {last, base}
+`)
+
+// rangeScript returns a page: last, base, the entry below, whether there is
+// more, entries. ARGV: live name, life of the head in s, of a base alone in s,
+// from, "1" for backward, at most so many entries, so many bytes, and what to
+// add to the bytes of each. It reads in pieces, so that a page of large events
+// does not take a moment of everybody's Redis.
+var rangeScript = redis.NewScript(luaChannel + `
+local refused = demoted()
+if refused then return refused end
+local from, backward, limit, bytes = ARGV[4], ARGV[5] == '1', tonumber(ARGV[6]), tonumber(ARGV[7])
+local last, base, known = where()
+if not known then
+  redis.call('SET', head, last .. ' ' .. base, 'EX', last == base and ARGV[3] or ARGV[2])
+end
+
+local function canonical(s, lowest)
+  local ms, n = parse(s)
+  return usable(ms, n) and n >= lowest and id(ms, n) == s
+end
+
+-- What an entry counts; nothing if it is not one of the hub's.
+local function size(entry)
+  local ours, total = false, tonumber(ARGV[8])
+  for i = 1, #entry[2], 2 do
+    local name, value = entry[2][i], entry[2][i + 1]
+    if name == 'prev' then ours = canonical(value, 0)
+    elseif name ~= 'text' then total = total + #value end
+  end
+  return ours and canonical(entry[1], 1) and total
+end
+
+local function each(command, start, stop, count, visit)
+  while true do
+    local piece = redis.call(command, log, start, stop, 'COUNT', count)
+    for _, entry in ipairs(piece) do
+      local total = size(entry)
+      if total and not visit(entry, total) then return end
+    end
+    if #piece < count then return end
+    start = '(' .. piece[#piece][1]
+  end
+end
+
+local below, more, entries, sum = '0-0', 0, {}, 0
+if not backward and from ~= '0-0' then
+  each('XREVRANGE', '(' .. from, '-', 1, function(entry) below = entry[1] end)
+end
+local command, start, stop = 'XRANGE', from, '+'
+if backward then
+  command, start, stop = 'XREVRANGE', from == '0-0' and '+' or '(' .. from, '-'
+end
+each(command, start, stop, math.min(limit + 1, 32), function(entry, total)
+  sum = sum + total
+  if #entries == limit or sum > bytes and #entries > 0 then
+    more = 1
+    return false
+  end
+  entries[#entries + 1] = entry
+  return true
+end)
+return {last, base, below, more, entries}
+`)
+
+// scriptCall is one call of a script, going out in a pipeline with others.
+type scriptCall struct {
+	keys  []string
+	first string // ARGV[1]
+	args  []any  // the others
+
+	sent bool // perhaps on its way to the server, or there
+}
+
+// MarshalBinary makes the call its own ARGV[1]. The library asks for the bytes
+// when it begins to write the call: what fails before that was never sent.
+func (c *scriptCall) MarshalBinary() ([]byte, error) {
+	c.sent = true
+	return []byte(c.first), nil
+}
+
+// run sends the calls in one pipeline and reads what comes back. A call that
+// the server refused because it does not know the script yet goes out again.
+func (r *Redis) run(ctx context.Context, script *redis.Script, calls []*scriptCall) []*redis.Cmd {
+	replies := make([]*redis.Cmd, len(calls))
+	r.pipeline(ctx, calls, replies, script.EvalSha)
+	unknown := false
+	again := make([]*scriptCall, len(calls))
+	for i, reply := range replies {
+		if redis.HasErrorPrefix(reply.Err(), "NOSCRIPT") {
+			calls[i].sent, again[i], unknown = false, calls[i], true
+		}
+	}
+	if unknown {
+		r.pipeline(ctx, again, replies, script.Eval)
+	}
+	return replies
+}
+
+// evaluate is redis.Script's Eval or EvalSha.
+type evaluate func(ctx context.Context, c redis.Scripter, keys []string, args ...any) *redis.Cmd
+
+// pipeline sends all calls that are not nil and puts down their replies.
+func (r *Redis) pipeline(ctx context.Context, calls []*scriptCall, replies []*redis.Cmd, eval evaluate) {
+	pipe := r.client.Pipeline()
+	for i, c := range calls {
+		if c != nil {
+			replies[i] = eval(ctx, pipe, c.keys, append([]any{c}, c.args...)...)
+		}
+	}
+	// Each reply has its error.
+	_, _ = pipe.Exec(ctx)
+}
+
+// scriptReply is the reply to a call, or ErrUnavailable when it certainly was
+// not run, or else ErrUnknownOutcome.
+func scriptReply(c *scriptCall, reply *redis.Cmd) ([]any, error) {
+	// When a connection breaks, the library puts the error on the replies
+	// that had already been read, too. They are good nevertheless.
+	if values, ok := reply.Val().([]any); ok {
+		return values, nil
+	}
+	err := reply.Err()
+	if !c.sent || refused(err) {
+		return nil, unavailable(err)
+	}
+	return nil, fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
+}
+
+func unavailable(err error) error { return fmt.Errorf("%w: %w", ErrUnavailable, err) }
+
+func isRedisReply(err error) bool {
+	var reply redis.Error
+	return errors.As(err, &reply)
+}
+
+// refused reports whether the server's answer says that it did nothing.
+// Redis 6 wraps what a script met in a sentence of its own.
+func refused(err error) bool {
+	if !isRedisReply(err) {
+		return false
+	}
+	text := err.Error()
+	if _, inner, ok := strings.Cut(text, ": -"); ok {
+		text = inner
+	}
+	code, _, _ := strings.Cut(strings.TrimPrefix(text, "-"), " ")
+	switch code {
+	case "BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "MOVED", "ASK", "NOAUTH", "NOPERM",
+		"NOREPLICAS", "NOSCRIPT", "OOM", "READONLY", "REFUSED", "TRYAGAIN", "WRONGPASS", "WRONGTYPE":
+		return true
+	}
+	return false
+}
