@@ -1,0 +1,105 @@
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"time"
+
+	"gopkg.in/cenkalti/backoff.v1"
+)
+
+// outcome is what a failed publish leaves behind.
+type outcome int
+
+const (
+	refused outcome = iota // not published, and never will be
+	passing                // not published, but a later attempt may be
+	unknown                // perhaps published: only the same key makes a repetition safe
+)
+
+// outcomeOf judges a failed attempt. Only the hub itself can promise that
+// nothing was published: a proxy's 503 cannot.
+func outcomeOf(err error) outcome {
+	var hub *Error
+	var op *net.OpError
+	var token *tokenError
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &hub):
+		return hubOutcome(hub)
+	case errors.As(err, &certificate):
+		return refused
+	case errors.As(err, &token), errors.As(err, &op) && op.Op == "dial":
+		return passing
+	}
+	return unknown
+}
+
+func hubOutcome(e *Error) outcome {
+	switch e.Code {
+	case "unavailable", "rate_limited", "connection_limit":
+		return passing
+	case "unknown_outcome":
+		return unknown
+	}
+	switch {
+	case e.Status == http.StatusTooManyRequests:
+		return passing
+	case e.Status >= 500, e.Status == http.StatusRequestTimeout, e.Code == "internal":
+		return unknown
+	}
+	return refused
+}
+
+// retrier paces the repetitions of one publish.
+type retrier struct {
+	backoff  backoff.BackOff
+	keyLife  time.Duration
+	longest  time.Duration
+	inDoubt  time.Time // when the first attempt of unknown outcome was sent; zero for none
+	attempts int
+}
+
+func (c *Client) newRetrier() *retrier {
+	return &retrier{backoff: c.newBackoff(), keyLife: c.times.keyLife, longest: c.times.longest}
+}
+
+// next waits until the attempt may be repeated that was sent then and failed
+// with err. It returns an error when it must not be, or when ctx ends.
+func (r *retrier) next(ctx context.Context, sent time.Time, err error) error {
+	r.attempts++
+	what := outcomeOf(err)
+	if what == unknown && r.inDoubt.IsZero() {
+		r.inDoubt = sent
+	}
+	if what == refused {
+		return r.final(err)
+	}
+	wait := jitter(min(max(r.backoff.NextBackOff(), after(err)), r.longest))
+	if !r.inDoubt.IsZero() && time.Since(r.inDoubt)+wait > r.keyLife {
+		return r.final(err)
+	}
+	if sleep(ctx, wait) != nil {
+		return r.final(fmt.Errorf("%w (last: %w)", context.Cause(ctx), err))
+	}
+	return nil
+}
+
+// final says with the error that an earlier attempt may have been the one.
+func (r *retrier) final(err error) error {
+	if r.inDoubt.IsZero() || errors.Is(err, ErrUnknownOutcome) {
+		return err
+	}
+	return fmt.Errorf("%w: perhaps published, after %d attempts: %w", ErrUnknownOutcome, r.attempts, err)
+}
+
+// jitter lengthens a wait by up to an eighth, so that those whom the same
+// Retry-After sent away do not come back together.
+func jitter(d time.Duration) time.Duration {
+	return d + rand.N(d/8+1)
+}
