@@ -1,0 +1,149 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"runnel/auth"
+	"runnel/streams"
+)
+
+// publication is what a client asks to have published, by whatever way: a
+// request of its own, an item of a batch, a WebSocket message.
+type publication struct {
+	channel   string
+	event     string
+	data      []byte
+	text      bool // data is text, not JSON
+	ephemeral bool
+	exclude   string
+	key       *string // idempotency key, nil for none
+}
+
+const (
+	maxEventType = 128
+	maxKey       = 256
+)
+
+// draft turns a publication into what the log takes, or says what is wrong
+// with it; with the claims' rights too.
+func (s *Server) draft(claims *auth.Claims, p *publication) (streams.Draft, error) {
+	d := streams.Draft{Text: p.text, Exclude: p.exclude, Ephemeral: p.ephemeral}
+	if !claims.APIKey {
+		d.From = claims.Subject
+	}
+	err := errors.Join() // nil
+	if err = mayPublish(claims, p.channel); err != nil {
+		return d, err
+	}
+	if d.Type, err = eventType(p.event); err != nil {
+		return d, err
+	}
+	if err = mayExclude(claims, p.exclude); err != nil {
+		return d, err
+	}
+	if d.Key, err = draftKey(claims, p.key); err != nil {
+		return d, err
+	}
+	d.Data, err = s.draftData(p)
+	return d, err
+}
+
+// draftData checks the data and makes every line break a LF, as in SSE.
+func (s *Server) draftData(p *publication) ([]byte, error) {
+	switch {
+	case len(p.data) == 0:
+		return nil, badRequest("there is no data")
+	case len(p.data) > s.limits.Data:
+		return nil, tooLarge("the data", s.limits.Data)
+	case !p.text:
+		if err := checkJSON(p.data); err != nil {
+			return nil, err
+		}
+	case !utf8.Valid(p.data):
+		return nil, badRequest("the text is not UTF-8")
+	}
+	if bytes.IndexByte(p.data, '\r') < 0 {
+		return p.data, nil
+	}
+	data := bytes.ReplaceAll(p.data, []byte("\r\n"), []byte("\n"))
+	return bytes.ReplaceAll(data, []byte("\r"), []byte("\n")), nil
+}
+
+// eventType returns the type as a Draft has it, "" for the default. An
+// EventSource dispatches "open" and "error" itself; "runnel." is the hub's.
+func eventType(name string) (string, error) {
+	switch {
+	case name == "" || name == defaultType:
+		return "", nil
+	case len(name) > maxEventType:
+		return "", badRequest("an event type has at most %d bytes", maxEventType)
+	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
+		return "", badRequest("an event type is UTF-8 without control characters")
+	case name == "open" || name == "error" || strings.HasPrefix(name, "runnel."):
+		return "", badRequest("the event type %q is reserved", name)
+	}
+	return name, nil
+}
+
+// mayExclude lets users leave out their own connections only: else anybody
+// could hide events from others.
+func mayExclude(claims *auth.Claims, connection string) error {
+	if connection == "" {
+		return nil
+	}
+	if _, ok := parseConnectionID(connection); !ok {
+		return forbidden("exclude has to be the ID of one of your connections")
+	}
+	if !claims.APIKey && !connectionBelongs(connection, claims.Subject) {
+		return forbidden("exclude has to be the ID of one of your connections")
+	}
+	return nil
+}
+
+// draftKey makes the idempotency key one of its publisher, and of one length
+// whatever it was: logs keep it.
+func draftKey(claims *auth.Claims, key *string) (string, error) {
+	if key == nil {
+		return "", nil
+	}
+	if !goodKey(*key) {
+		return "", badRequest("an idempotency key is 1 to %d printable ASCII characters", maxKey)
+	}
+	publisher := claims.Publisher()
+	h := sha256.New()
+	h.Write([]byte(strconv.Itoa(len(publisher)) + ":" + publisher + *key))
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:18]), nil
+}
+
+func goodKey(key string) bool {
+	if key == "" || len(key) > maxKey {
+		return false
+	}
+	for i := range len(key) {
+		if key[i] < ' ' || key[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// publish appends the drafts to the channel and counts them. When the answer
+// did not come in time, nobody knows what became of them.
+func (s *Server) publish(ctx context.Context, channel string, drafts ...streams.Draft) ([]streams.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.limits.PublishWait)
+	defer cancel()
+	results, err := s.broker.Publish(ctx, channel, drafts...)
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		err = errors.Join(streams.ErrUnknownOutcome, err)
+	}
+	s.metrics.publishes(results, drafts, err)
+	return results, err
+}

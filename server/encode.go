@@ -1,0 +1,240 @@
+package server
+
+import (
+	"bytes"
+	"encoding/binary"
+	"strconv"
+	"unicode/utf8"
+
+	"runnel/streams"
+)
+
+// The wire formats that an event keeps encoded (see [streams.Event.Form]).
+// The envelope alone is the payload of the WebSocket frame, not a form of its
+// own: an event in the tail takes memory for each form it has.
+const (
+	sseForm = iota // the block of a feed over one channel
+	wsForm         // an unmasked WebSocket text frame with the envelope
+)
+
+// defaultType is the type of an event published without one, and the one that
+// an EventSource dispatches without an "event:" line.
+const defaultType = "message"
+
+// timeLayout is RFC 3339 with milliseconds.
+const timeLayout = "2006-01-02T15:04:05.000Z07:00"
+
+// sseBlock returns the event as a feed over one channel carries it.
+func sseBlock(e *streams.Event) []byte { return e.Form(sseForm, encodeSSE) }
+
+// wsFrame returns the event's envelope in a frame as a server sends it.
+func wsFrame(e *streams.Event, channel string) []byte {
+	return e.Form(wsForm, func(e *streams.Event) []byte {
+		envelope := appendEnvelope(make([]byte, 0, len(e.Data)+len(channel)+192), e, channel)
+		frame := make([]byte, 0, len(envelope)+maxFrameHeader)
+		return append(appendFrameHeader(frame, opText, len(envelope)), envelope...)
+	})
+}
+
+// envelope returns the event as the JSON object of protocol.md.
+func envelope(e *streams.Event, channel string) []byte {
+	frame := wsFrame(e, channel)
+	return frame[frameHeaderSize(frame):]
+}
+
+func encodeSSE(e *streams.Event) []byte {
+	b := make([]byte, 0, len(e.Data)+len(e.Type)+64)
+	var id []byte
+	if !e.Ephemeral() {
+		id = e.ID.Append(make([]byte, 0, 40))
+	}
+	return appendSSE(b, e.Type, e.Data, id)
+}
+
+// appendSSE appends one block: the "event:" line (none for a message), a
+// "data:" line for each line of data, and last "id:" (none when id is empty).
+// The ID comes last because some clients deliver a block that was cut off:
+// they then resume before it. Every line break that the SSE grammar knows is
+// one in data, so that nothing published can begin a line of its own.
+func appendSSE(b []byte, event string, data, id []byte) []byte {
+	if event != "" && event != defaultType {
+		b = append(b, "event: "...)
+		b = appendUnbroken(b, event)
+		b = append(b, '\n')
+	}
+	for more := true; more; {
+		var line []byte
+		line, data, more = cutLine(data)
+		b = append(b, "data: "...)
+		b = append(b, line...)
+		b = append(b, '\n')
+	}
+	if len(id) > 0 {
+		b = append(b, "id: "...)
+		b = append(b, id...)
+		b = append(b, '\n')
+	}
+	return append(b, '\n')
+}
+
+// cutLine cuts at the first LF, CR or CR LF; more says that there was one.
+func cutLine(data []byte) (line, rest []byte, more bool) {
+	i := bytes.IndexByte(data, '\n')
+	if cr := bytes.IndexByte(data, '\r'); cr >= 0 && (i < 0 || cr < i) {
+		if cr+1 == i {
+			return data[:cr], data[i+1:], true
+		}
+		i = cr
+	}
+	if i < 0 {
+		return data, nil, false
+	}
+	return data[:i], data[i+1:], true
+}
+
+// appendUnbroken appends s with a space for each line break. Publishing
+// refuses such types; the log might still hold one that was put there by hand.
+func appendUnbroken(b []byte, s string) []byte {
+	for i := range len(s) {
+		if s[i] == '\n' || s[i] == '\r' {
+			b = append(b, ' ')
+		} else {
+			b = append(b, s[i])
+		}
+	}
+	return b
+}
+
+// appendEnvelope appends the event as the JSON object of protocol.md. What an
+// event does not have is left out: an ephemeral one its id and time, one that
+// a server published its from. JSON data stands in it byte for byte.
+func appendEnvelope(b []byte, e *streams.Event, channel string) []byte {
+	b = append(b, `{"type":"event","channel":`...)
+	b = appendJSONString(b, channel)
+	if !e.Ephemeral() {
+		b = append(b, `,"id":"`...)
+		b = e.ID.Append(b)
+		b = append(b, '"')
+	}
+	b = append(b, `,"event":`...)
+	if e.Type == "" {
+		b = append(b, `"`+defaultType+`"`...)
+	} else {
+		b = appendJSONString(b, e.Type)
+	}
+	if e.Text {
+		b = appendJSONString(append(b, `,"text":`...), string(e.Data))
+	} else {
+		b = append(append(b, `,"data":`...), e.Data...)
+	}
+	if e.From != "" {
+		b = appendJSONString(append(b, `,"from":`...), e.From)
+	}
+	if !e.Ephemeral() {
+		b = e.ID.Time().AppendFormat(append(b, `,"time":"`...), timeLayout)
+		b = append(b, '"')
+	}
+	return append(b, '}')
+}
+
+// appendGap appends the gap as the JSON object of protocol.md; typed puts the
+// "type" of a WebSocket message first.
+func appendGap(b []byte, g *streams.Gap, typed bool) []byte {
+	b = append(b, '{')
+	if typed {
+		b = append(b, `"type":"gap",`...)
+	}
+	b = appendJSONString(append(b, `"channel":`...), g.Channel)
+	b = appendJSONID(append(b, `,"after":`...), g.After)
+	b = appendJSONID(append(b, `,"last_event_id":`...), g.Last)
+	b = appendJSONID(append(b, `,"resumed_at":`...), g.Resumed)
+	b = append(b, `,"missed":`...)
+	if g.Missed == streams.MissedUnknown {
+		b = append(b, `null`...)
+	} else {
+		b = strconv.AppendInt(b, g.Missed, 10)
+	}
+	b = appendJSONString(append(b, `,"reason":`...), string(g.Reason))
+	return append(b, '}')
+}
+
+// appendJSONID appends an ID as a JSON string, the zero ID as null.
+func appendJSONID(b []byte, id streams.ID) []byte {
+	if id.IsZero() {
+		return append(b, "null"...)
+	}
+	return append(id.Append(append(b, '"')), '"')
+}
+
+// appendJSONString appends s as a JSON string. Only what RFC 8259 section 7
+// requires is escaped; bytes that are not UTF-8 become U+FFFD, for browsers
+// close a WebSocket over them.
+func appendJSONString(b []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	b = append(b, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
+			i++
+			continue
+		}
+		size := 1
+		if c >= utf8.RuneSelf {
+			var r rune
+			if r, size = utf8.DecodeRuneInString(s[i:]); r != utf8.RuneError || size > 1 {
+				i += size
+				continue
+			}
+		}
+		b = append(b, s[start:i]...)
+		switch {
+		case c >= utf8.RuneSelf:
+			b = append(b, "\ufffd"...)
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		case c == '\n':
+			b = append(b, '\\', 'n')
+		case c == '\t':
+			b = append(b, '\\', 't')
+		default:
+			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		}
+		i += size
+		start = i
+	}
+	return append(append(b, s[start:]...), '"')
+}
+
+// opText is the opcode of a text frame (RFC 6455 section 5.2).
+const opText = 1
+
+// maxFrameHeader is the longest header of an unmasked frame.
+const maxFrameHeader = 10
+
+// appendFrameHeader appends the header of a final, unmasked frame of n bytes
+// (RFC 6455 section 5.2: a server never masks).
+func appendFrameHeader(b []byte, opcode byte, n int) []byte {
+	const fin = 0x80
+	b = append(b, fin|opcode)
+	switch {
+	case n < 126:
+		return append(b, byte(n))
+	case n <= 0xffff:
+		return binary.BigEndian.AppendUint16(append(b, 126), uint16(n))
+	default:
+		return binary.BigEndian.AppendUint64(append(b, 127), uint64(n))
+	}
+}
+
+// frameHeaderSize is how long the header of an unmasked frame is.
+func frameHeaderSize(frame []byte) int {
+	switch frame[1] {
+	case 126:
+		return 4
+	case 127:
+		return 10
+	default:
+		return 2
+	}
+}

@@ -1,0 +1,136 @@
+package server
+
+import (
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"runnel/streams"
+)
+
+// metrics is what a node counts. No label holds a channel, a user or anything
+// else that clients choose, so that clients cannot make it grow. What is
+// counted often has its label looked up here, once.
+type metrics struct {
+	registry *prometheus.Registry
+
+	sse, websocket, poll prometheus.Gauge   // open feeds and waiting long-polls
+	polled               prometheus.Counter // events given to long-polls; feeds count theirs in their worker's tally
+	latency              latencies
+
+	stored, ephemeral, failed prometheus.Counter // published events
+	rejected                  *prometheus.CounterVec
+}
+
+func newMetrics(s *Server) *metrics {
+	m := &metrics{registry: prometheus.NewRegistry()}
+	connections := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "runnel_connections", Help: "Open feeds and waiting long-polls."}, []string{"transport"})
+	publishes := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "runnel_publishes_total", Help: "Events that clients published, by outcome."}, []string{"outcome"})
+	m.rejected = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "runnel_rejected_total", Help: "Requests, batch items and messages answered with an error, by its code."}, []string{"reason"})
+	m.polled = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "runnel_polled_events_total", Help: "Events given to long-polls."})
+	m.sse, m.websocket, m.poll = connections.WithLabelValues("sse"), connections.WithLabelValues("websocket"), connections.WithLabelValues("poll")
+	m.stored, m.ephemeral, m.failed = publishes.WithLabelValues("stored"), publishes.WithLabelValues("ephemeral"), publishes.WithLabelValues("failed")
+	for code := range manners {
+		m.rejected.WithLabelValues(code)
+	}
+	m.registry.MustRegister(connections, publishes, m.polled, m.rejected, newStateCollector(s, &m.latency),
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// publishes counts what became of drafts.
+func (m *metrics) publishes(results []streams.Result, drafts []streams.Draft, err error) {
+	if err != nil {
+		m.failed.Add(float64(len(drafts)))
+		return
+	}
+	for i, r := range results {
+		switch {
+		case r.Err != nil:
+			m.failed.Inc()
+		case drafts[i].Ephemeral:
+			m.ephemeral.Inc()
+		default:
+			m.stored.Inc()
+		}
+	}
+}
+
+// reject counts an answer with that error code.
+func (m *metrics) reject(code string) { m.rejected.WithLabelValues(code).Inc() }
+
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// stateCollector asks the parts that count for themselves, once per scrape.
+type stateCollector struct {
+	server  *Server
+	latency *latencies
+
+	deliveries, writeTimeouts                          *prometheus.Desc
+	delay, info, uptime, channels, subscriptions, held *prometheus.Desc
+	resumes, historyReads, logErrors, reconnects       *prometheus.Desc
+}
+
+func newStateCollector(s *Server, l *latencies) *stateCollector {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("runnel_"+name, help, labels, nil)
+	}
+	return &stateCollector{
+		server: s, latency: l,
+		deliveries:    desc("deliveries_total", "Events written to feeds."),
+		writeTimeouts: desc("write_timeouts_total", "Feeds closed because the peer neither sent nor took a byte for too long."),
+		delay:         desc("publish_to_write_seconds", "From an event's time in the log to its write to a feed, of a sample."),
+		info:          desc("info", "What runs here; always 1.", "version", "node"),
+		uptime:        desc("uptime_seconds", "Since the node started."),
+		channels:      desc("channels", "Channels that the node follows."),
+		subscriptions: desc("subscriptions", "Open subscriptions."),
+		held:          desc("tail_bytes", "Bytes in tails and pages of history."),
+		resumes:       desc("resumes_total", "Subscriptions that began at a position: exact, or the reason of their gap.", "outcome"),
+		historyReads:  desc("history_reads_total", "Pages of history asked of the log."),
+		logErrors:     desc("log_errors_total", "Calls of the log that failed."),
+		reconnects:    desc("redis_reconnects_total", "Connections to Redis made anew."),
+	}
+}
+
+// Describe implements [prometheus.Collector].
+func (c *stateCollector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
+
+// Collect implements [prometheus.Collector].
+func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
+	s, stats := c.server, c.server.broker.Stats()
+	send := func(d *prometheus.Desc, kind prometheus.ValueType, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, kind, v, labels...)
+	}
+	count, sum, upTo := c.latency.histogram()
+	ch <- prometheus.MustNewConstHistogram(c.delay, count, sum, upTo)
+	send(c.deliveries, prometheus.CounterValue, float64(s.hub.delivered()))
+	send(c.writeTimeouts, prometheus.CounterValue, float64(s.hub.vanished.Load()))
+	send(c.info, prometheus.GaugeValue, 1, s.version, s.node)
+	send(c.uptime, prometheus.GaugeValue, s.uptime().Seconds())
+	send(c.channels, prometheus.GaugeValue, float64(stats.Channels))
+	send(c.subscriptions, prometheus.GaugeValue, float64(stats.Subscriptions))
+	send(c.held, prometheus.GaugeValue, float64(stats.Held))
+	send(c.resumes, prometheus.CounterValue, float64(stats.ResumedExact), "exact")
+	for reason, n := range stats.ResumedGap {
+		send(c.resumes, prometheus.CounterValue, float64(n), string(reason))
+	}
+	send(c.historyReads, prometheus.CounterValue, float64(stats.HistoryReads))
+	send(c.logErrors, prometheus.CounterValue, float64(stats.LogErrors))
+	send(c.reconnects, prometheus.CounterValue, float64(s.reconnects()))
+}
+
+// delivered is how many events the workers have written.
+func (h *hub) delivered() (n uint64) {
+	for _, w := range h.workers {
+		n += w.tally.events.Load()
+	}
+	return n
+}

@@ -1,0 +1,151 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/pprof"
+	"runtime/debug"
+	"time"
+
+	"github.com/labstack/echo/v4"
+)
+
+// routes makes the public surface.
+func (s *Server) routes() *echo.Echo {
+	e := s.newEcho()
+	e.GET("/channels/:channel/events", s.feed)
+	e.POST("/channels/:channel/events", s.publishEvent)
+	e.GET("/channels/:channel/ws", s.websocket)
+	e.GET("/events", s.feeds)
+	e.POST("/events", s.publishBatch)
+	e.GET("/ws", s.websocket)
+	e.POST("/tickets", s.issueTicket)
+	if s.page == nil {
+		getAndHead(e, "/", s.about)
+	}
+	healthRoutes(e, s)
+	if !s.adminElsewhere {
+		adminRoutes(e, s, s.adminOnly)
+	}
+	return e
+}
+
+// adminSurface makes what operators see. Who reaches its address may see it.
+func (s *Server) adminSurface() *echo.Echo {
+	e := s.newEcho()
+	getAndHead(e, "/", s.about)
+	healthRoutes(e, s)
+	adminRoutes(e, s)
+	return e
+}
+
+func (s *Server) newEcho() *echo.Echo {
+	e := echo.New()
+	e.Logger.SetOutput(slogWriter{s.log})
+	e.HTTPErrorHandler = func(err error, c echo.Context) { s.fail(c, err) }
+	e.Pre(s.around)
+	return e
+}
+
+func healthRoutes(e *echo.Echo, s *Server) {
+	getAndHead(e, "/healthz", s.healthz)
+	getAndHead(e, "/readyz", s.readyz)
+}
+
+// adminRoutes leaves out pprof's cmdline: a command line may hold keys.
+func adminRoutes(e *echo.Echo, s *Server, m ...echo.MiddlewareFunc) {
+	e.GET("/metrics", echo.WrapHandler(s.metrics.handler()), m...)
+	e.GET("/debug/pprof/", echo.WrapHandler(http.HandlerFunc(pprof.Index)), m...)
+	e.GET("/debug/pprof/profile", echo.WrapHandler(http.HandlerFunc(pprof.Profile)), m...)
+	e.GET("/debug/pprof/symbol", echo.WrapHandler(http.HandlerFunc(pprof.Symbol)), m...)
+	e.GET("/debug/pprof/trace", echo.WrapHandler(http.HandlerFunc(pprof.Trace)), m...)
+	for _, name := range []string{"allocs", "block", "goroutine", "heap", "mutex", "threadcreate"} {
+		e.GET("/debug/pprof/"+name, echo.WrapHandler(pprof.Handler(name)), m...)
+	}
+}
+
+func getAndHead(e *echo.Echo, path string, h echo.HandlerFunc) {
+	e.GET(path, h)
+	e.HEAD(path, h)
+}
+
+func (s *Server) adminOnly(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if err := s.requireAdmin(c.Request()); err != nil {
+			return err
+		}
+		return next(c)
+	}
+}
+
+// around is what stands around every request, those that no route knows too:
+// an ID, headers, deadlines, and an end in which nothing is left unanswered.
+func (s *Server) around(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		nameRequest(c)
+		allowed := s.commonHeaders(c)
+		s.deadlines(c)
+		began := time.Now()
+		defer func() {
+			if v := recover(); v != nil {
+				err = recovered(v)
+			}
+			if err != nil {
+				s.fail(c, err)
+			}
+			s.logRequest(c, began)
+			err = nil
+		}()
+		if isPreflight(c.Request()) {
+			return preflight(c, allowed)
+		}
+		return s.orPage(c, next(c))
+	}
+}
+
+// orPage lets the page answer what no route knows.
+func (s *Server) orPage(c echo.Context, err error) error {
+	if s.page == nil || !errors.Is(err, echo.ErrNotFound) {
+		return err
+	}
+	if m := c.Request().Method; m != http.MethodGet && m != http.MethodHead {
+		return err
+	}
+	s.page.ServeHTTP(c.Response(), c.Request())
+	return nil
+}
+
+// recovered turns a panic into an error with its stack. A handler that aborts
+// its connection on purpose goes on doing so.
+func recovered(v any) error {
+	if v == http.ErrAbortHandler {
+		panic(v)
+	}
+	return fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+}
+
+// deadlines bounds the time of a body: also of one that nobody reads, which
+// net/http reads to the end before the next request. Bodies that came whole
+// have the deadline taken off again (readBody).
+func (s *Server) deadlines(c echo.Context) {
+	if c.Request().ContentLength == 0 {
+		return
+	}
+	// Not supported by writers of tests that have no connection.
+	_ = http.NewResponseController(c.Response().Writer).SetReadDeadline(time.Now().Add(s.limits.BodyWait))
+}
+
+// logRequest writes a line for those who look closely. Never the query: it
+// may hold a token.
+func (s *Server) logRequest(c echo.Context, began time.Time) {
+	r := c.Request()
+	if !s.log.Enabled(r.Context(), slog.LevelDebug) {
+		return
+	}
+	s.log.LogAttrs(r.Context(), slog.LevelDebug, "request",
+		slog.String("request_id", requestID(c)), slog.String("method", r.Method), slog.String("path", r.URL.Path),
+		slog.Int("status", c.Response().Status), slog.Int64("bytes", c.Response().Size),
+		slog.Duration("took", time.Since(began)), slog.String("client", s.clientIP(r).String()))
+}

@@ -1,0 +1,154 @@
+// Package server is the hub's HTTP surface: publishing, feeds over
+// Server-Sent Events and WebSocket, history, and what operators look at.
+//
+// Begin with [New]; [Server.Serve] serves until its context ends, then drains.
+package server
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"os"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"runnel/auth"
+	"runnel/streams"
+)
+
+// Config is what a Server is made of. Broker and Verifier are required; they
+// are the caller's to close, once Serve has returned.
+type Config struct {
+	Broker   *streams.Broker
+	Verifier *auth.Verifier
+	Logger   *slog.Logger // default: none
+
+	Node    string // this node's name, told to clients; default: the host's name
+	Version string
+	Store   string // what to call the store where an operator reads it, without its password
+
+	Limits     Limits         // the zero Limits: DefaultLimits()
+	TrustProxy []netip.Prefix // whose X-Forwarded-For counts
+
+	Heartbeat time.Duration // silence after which a feed gets a heartbeat, default 25 s: proxies cut at 30 to 60
+	Drain     time.Duration // over what time feeds are told to move when Serve ends, default 10 s
+
+	TLSCert, TLSKey string // PEM files, read again when they change; "": plain HTTP
+
+	// AdminElsewhere leaves metrics and pprof to AdminHandler, on an address
+	// of its own. Else an admin token opens them.
+	AdminElsewhere bool
+
+	// Page answers GET and HEAD for what no route knows; nil: GET / gives name
+	// and version.
+	Page http.Handler
+
+	// Reconnects is how often a connection to the store was made anew; nil
+	// for a store without connections.
+	Reconnects func() uint64
+}
+
+// Server serves a broker to clients.
+type Server struct {
+	broker   *streams.Broker
+	verifier *auth.Verifier
+	log      *slog.Logger
+
+	node, version, store string
+	started              time.Time
+
+	limits         Limits
+	heartbeat      time.Duration
+	drainOver      time.Duration
+	page           http.Handler
+	adminElsewhere bool
+	reconnects     func() uint64
+	certificate    *certificate // nil without TLS
+
+	addresses  *clientAddresses
+	admissions *admissions
+	metrics    *metrics
+	outages    rate.Sometimes // for log lines
+	hub        *hub
+
+	handler, admin http.Handler
+}
+
+// New makes a server. It reads the TLS files; an error says what is wrong
+// with the configuration.
+func New(c Config) (*Server, error) {
+	if c.Broker == nil || c.Verifier == nil {
+		return nil, errors.New("server: Config needs a Broker and a Verifier")
+	}
+	if err := c.setDefaults(); err != nil {
+		return nil, err
+	}
+	s := &Server{
+		broker: c.Broker, verifier: c.Verifier, log: c.Logger,
+		node: c.Node, version: c.Version, store: c.Store, started: time.Now(),
+		limits: c.Limits, heartbeat: c.Heartbeat, drainOver: c.Drain, page: c.Page,
+		adminElsewhere: c.AdminElsewhere, reconnects: c.Reconnects,
+		admissions: newAdmissions(c.Limits),
+		outages:    rate.Sometimes{Interval: time.Second},
+	}
+	s.addresses = &clientAddresses{trusted: c.TrustProxy, warn: s.warnForwarded}
+	if c.TLSCert != "" || c.TLSKey != "" {
+		var err error
+		if s.certificate, err = loadCertificate(c.TLSCert, c.TLSKey, s.log); err != nil {
+			return nil, err
+		}
+	}
+	s.metrics = newMetrics(s)
+	s.hub = newHub(s.heartbeat, s.log, s.metrics.latency.observe)
+	s.handler, s.admin = s.routes(), s.adminSurface()
+	return s, nil
+}
+
+func (c *Config) setDefaults() error {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Node == "" {
+		c.Node, _ = os.Hostname()
+	}
+	if c.Heartbeat == 0 {
+		c.Heartbeat = 25 * time.Second
+	}
+	if c.Drain == 0 {
+		c.Drain = 10 * time.Second
+	}
+	if c.Reconnects == nil {
+		c.Reconnects = func() uint64 { return 0 }
+	}
+	if c.Limits == (Limits{}) {
+		c.Limits = DefaultLimits()
+	}
+	if c.Limits.Connections == 0 {
+		c.Limits.Connections = connectionsFor(openFiles())
+	}
+	return c.Limits.check()
+}
+
+func (s *Server) warnForwarded(peer netip.Addr) {
+	s.log.Warn("a request came with X-Forwarded-For from an address that is not trusted, so the header does not count; "+
+		"if that is your proxy, name it with --trust-proxy, for limits per client are its limits now",
+		"peer", peer.String())
+}
+
+// Handler is the public surface.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// AdminHandler is what operators see: health, metrics and pprof, without a
+// token, for an address that only they reach.
+func (s *Server) AdminHandler() http.Handler { return s.admin }
+
+// draining reports whether the node is about to end.
+func (s *Server) draining() bool { return s.hub.isDraining() }
+
+// Close ends every feed at once and waits for their goroutines. Serve does it;
+// it is for whoever uses the Handler alone.
+func (s *Server) Close() { s.hub.close() }
+
+func (s *Server) uptime() time.Duration { return time.Since(s.started) }
