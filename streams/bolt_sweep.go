@@ -1,0 +1,142 @@
+package streams
+
+import (
+	"context"
+	"encoding/binary"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// sweepLook is how many channels one reading transaction looks at, and
+// sweepWork how many one writing transaction changes: neither takes long.
+const (
+	sweepLook = 1000
+	sweepWork = 50
+)
+
+func (b *Bolt) sweepUntilStopped(ctx context.Context) {
+	tick := time.NewTicker(b.sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := b.sweep(ctx); err != nil && ctx.Err() == nil {
+				b.logger.Warn("old events could not be deleted", "file", b.db.Path(), "error", err)
+			}
+		}
+	}
+}
+
+// sweep applies age to all channels and idempotency keys, and forgets
+// channels.
+func (b *Bolt) sweep(ctx context.Context) error {
+	for more := true; more; {
+		err := b.change(ctx, &boltJob{work: func(tx *boltTx) (err error) {
+			more, err = tx.expireKeys(boltTrim, time.Now())
+			return err
+		}})
+		if err != nil {
+			return err
+		}
+	}
+	for after, done := "", false; !done; {
+		var due []string
+		var err error
+		due, after, done, err = b.overdue(after, time.Now())
+		if err != nil {
+			return err
+		}
+		for len(due) > 0 {
+			if due, err = b.sweepSome(ctx, due); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// overdue looks at some channels, those above after, and returns which have
+// something that is too old, and where to go on.
+func (b *Bolt) overdue(after string, now time.Time) (due []string, next string, done bool, err error) {
+	err = b.view(func(tx *bbolt.Tx) error {
+		cursor := tx.Bucket(bucketChannels).Cursor()
+		k, v := cursor.Seek([]byte(after + "\x00"))
+		for range sweepLook {
+			if k == nil {
+				done = true
+				return nil
+			}
+			next = string(k)
+			if c, err := decodeBoltChannel(v); err == nil && (c.tooOld(now) || c.unused(now)) {
+				due = append(due, next)
+			}
+			k, v = cursor.Next()
+		}
+		return nil
+	})
+	return due, next, done, err
+}
+
+func (c *boltChannel) tooOld(now time.Time) bool {
+	return !c.empty() && (c.over() > 0 || int64(c.first.Ms) < now.Add(-c.keep.Age).UnixMilli())
+}
+
+// unused reports whether the channel can be forgotten.
+func (c *boltChannel) unused(now time.Time) bool {
+	life := headLife
+	if c.last == c.base {
+		life = baseLife
+	}
+	return c.empty() && int64(c.used) < now.Add(-life).UnixMilli()
+}
+
+// sweepSome sweeps the first of the channels and returns which are left.
+func (b *Bolt) sweepSome(ctx context.Context, due []string) (left []string, err error) {
+	n := min(len(due), sweepWork)
+	err = b.change(ctx, &boltJob{work: func(tx *boltTx) error {
+		left = nil
+		for _, name := range due[:n] {
+			more, err := b.sweepChannel(tx, name, time.Now())
+			if err != nil {
+				return err
+			}
+			if more {
+				left = append(left, name)
+			}
+		}
+		return nil
+	}})
+	return append(left, due[n:]...), err
+}
+
+func (b *Bolt) sweepChannel(tx *boltTx, name string, now time.Time) (more bool, err error) {
+	c, err := tx.channel(name, now)
+	if err != nil {
+		return false, err
+	}
+	if c.tooOld(now) {
+		return tx.trim(c, eventPrefix(name), now)
+	}
+	if c.unused(now) && b.follower(name) == nil {
+		return false, tx.forget(name, c)
+	}
+	return false, nil
+}
+
+// forget takes the channel out of the file. Its IDs never come again: a base
+// set later stands above them.
+func (t *boltTx) forget(name string, c *boltChannel) error {
+	t.changed = true
+	delete(t.open, name)
+	if err := t.channels.Delete([]byte(name)); err != nil {
+		return err
+	}
+	floor := c.last.Ms
+	if b := t.runnel.Get(keyFloor); len(b) == 8 {
+		floor = max(floor, binary.BigEndian.Uint64(b))
+	}
+	return t.runnel.Put(keyFloor, binary.BigEndian.AppendUint64(nil, floor))
+}
