@@ -1,0 +1,104 @@
+// A panel shows how one feed is doing: its state, its position, a button that
+// cuts it for ten seconds, and what became of the events meanwhile.
+
+const seconds = 10;
+
+const words = {
+  connecting: "connecting",
+  live: "live",
+  reconnecting: "reconnecting",
+  closed: "closed",
+};
+
+export class Panel {
+  #parts;
+  #feed = null;
+  #cut = null; // while cut: {left, timer}
+  #announce = 0;
+
+  constructor(element) {
+    this.element = element;
+    this.#parts = Object.fromEntries(
+      [...element.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part]),
+    );
+    this.#parts.cut.addEventListener("click", () => (this.#cut ? this.#back() : this.#cutNow()));
+  }
+
+  part(name) {
+    return this.#parts[name];
+  }
+
+  // attach makes the listener for a feed; event is what the panel leaves to
+  // others. The feed is given later: it wants its listener first.
+  listener(event) {
+    return {
+      event,
+      state: (name) => this.#state(name),
+      position: (id) => (this.#parts.position.textContent = id),
+      account: (account) => this.#say(tell(account), Boolean(account.gap)),
+      trouble: (text) => this.#say(text, true),
+    };
+  }
+
+  run(feed) {
+    this.#feed = feed;
+    feed.open();
+  }
+
+  #state(name) {
+    this.element.dataset.state = name;
+    this.#parts.status.textContent = words[name] ?? name;
+  }
+
+  #cutNow() {
+    this.#cut = { left: seconds, timer: setInterval(() => this.#tick(), 1000) };
+    this.#feed.close("cut");
+    this.#say("");
+    this.#parts.cut.textContent = "Reconnect now";
+    this.#count();
+  }
+
+  #tick() {
+    this.#cut.left--;
+    if (this.#cut.left > 0) this.#count();
+    else this.#back();
+  }
+
+  #count() {
+    this.#parts.status.textContent = `cut, back in ${this.#cut.left} s`;
+  }
+
+  #back() {
+    clearInterval(this.#cut.timer);
+    this.#cut = null;
+    this.#parts.cut.textContent = `Cut for ${seconds} s`;
+    this.#feed.open();
+  }
+
+  // #say waits a moment, so that a screen reader hears of a burst once.
+  #say(text, bad = false) {
+    clearTimeout(this.#announce);
+    this.#announce = setTimeout(() => {
+      this.#parts.account.textContent = text;
+      this.#parts.account.classList.toggle("bad", bad);
+    }, 150);
+  }
+}
+
+function tell({ after, count, gap }) {
+  if (gap) return `${lost(gap)} ${came(count, gap.last_event_id)}`;
+  if (count === 0) return `Missed nothing: no event came after ${after}.`;
+  return `Missed nothing: ${came(count, after)}`;
+}
+
+function came(count, after) {
+  return `${count} ${count === 1 ? "event" : "events"} came after ${after}.`;
+}
+
+// lost repeats what the hub said, number and reason.
+function lost({ after, missed, reason, resumed_at: resumed }) {
+  const events = missed === null ? "an unknown number of events is" : `${missed} ${missed === 1 ? "event is" : "events are"}`;
+  const where = after ? ` after ${after}` : "";
+  const next = resumed ? `, the next is ${resumed}` : "";
+  return `Gap (${reason}): ${events} gone${where}${next}.`;
+}

@@ -1,0 +1,106 @@
+package web
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func get(t *testing.T, h http.Handler, method, path string, header ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequest(method, path, nil)
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func TestEveryFile(t *testing.T) {
+	h := Handler("n1")
+	for path := range load("n1") {
+		w := get(t, h, "GET", path)
+		if w.Code != http.StatusOK || w.Body.Len() == 0 {
+			t.Errorf("%s: %d, %d bytes", path, w.Code, w.Body.Len())
+		}
+		for _, name := range []string{"Content-Type", "ETag", "Cache-Control", "Content-Security-Policy", "X-Content-Type-Options"} {
+			if w.Header().Get(name) == "" {
+				t.Errorf("%s: no %s", path, name)
+			}
+		}
+		if head := get(t, h, "HEAD", path); head.Code != http.StatusOK || head.Body.Len() > 0 {
+			t.Errorf("HEAD %s: %d, %d bytes", path, head.Code, head.Body.Len())
+		}
+	}
+}
+
+// What the page and its modules name has to be there, and nothing of it may
+// come from elsewhere.
+func TestReferences(t *testing.T) {
+	served := load("n1")
+	reference := regexp.MustCompile(`(?:src|href)="([^"#]+)"|from "([^"]+)"`)
+	for path, f := range served {
+		for _, m := range reference.FindAllStringSubmatch(string(f.body), -1) {
+			name := m[1] + strings.Replace(m[2], "./", "/demo/", 1)
+			if _, ok := served[name]; !ok {
+				t.Errorf("%s names %q", path, name)
+			}
+		}
+		if outside := regexp.MustCompile(`https?://[^"\s]+`).FindString(string(f.body)); outside != "" && outside != "http://www.w3.org/2000/svg" {
+			t.Errorf("%s names %q", path, outside)
+		}
+	}
+}
+
+// The policy forbids code and style in the markup; published text must not
+// become markup either.
+func TestNothingInline(t *testing.T) {
+	page := string(load("n1")["/"].body)
+	if found := regexp.MustCompile(`<style|\sstyle=|\son[a-z]+=|<script[^>]*>[^<]`).FindString(page); found != "" {
+		t.Errorf("the page has %q", found)
+	}
+	for path, f := range load("n1") {
+		if found := regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(`).Find(f.body); found != nil {
+			t.Errorf("%s has %q", path, found)
+		}
+	}
+}
+
+func TestNodeNameIsEscaped(t *testing.T) {
+	body := get(t, Handler(`"><script>x`), "GET", "/").Body.String()
+	if strings.Contains(body, "<script>x") || !strings.Contains(body, `data-node="&#34;&gt;&lt;script&gt;x"`) {
+		t.Error("the node's name became markup")
+	}
+}
+
+func TestETag(t *testing.T) {
+	h := Handler("n1")
+	tag := get(t, h, "GET", "/").Header().Get("ETag")
+	if w := get(t, h, "GET", "/", "If-None-Match", tag); w.Code != http.StatusNotModified || w.Body.Len() > 0 {
+		t.Errorf("%d with %d bytes", w.Code, w.Body.Len())
+	}
+	if other := get(t, Handler("n2"), "GET", "/").Header().Get("ETag"); other == tag {
+		t.Error("another page, the same ETag")
+	}
+}
+
+func TestRefuses(t *testing.T) {
+	h := Handler("n1")
+	for _, c := range []struct {
+		method, path string
+		status       int
+	}{
+		{"POST", "/", http.StatusMethodNotAllowed},
+		{"GET", "/demo/", http.StatusNotFound},
+		{"GET", "/demo/index.html", http.StatusNotFound},
+		{"GET", "/demo/../web.go", http.StatusNotFound},
+		{"GET", "/favicon.ico", http.StatusNotFound},
+	} {
+		if w := get(t, h, c.method, c.path); w.Code != c.status {
+			t.Errorf("%s %s: %d, want %d", c.method, c.path, w.Code, c.status)
+		}
+	}
+}
