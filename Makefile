@@ -1,5 +1,5 @@
 # make test     all checks and tests; installs what they need (Debian)
-# make build    bin/runnel
+# make build    bin/runnel, its version from the repository's tags
 # make run      the hub in demo mode, on http://127.0.0.1:8080
 # make fuzz     every fuzz target for FUZZTIME (30s)
 # make cover    coverage by function, and bin/cover.html
@@ -10,7 +10,6 @@ SHELL := /bin/bash
 
 STATICCHECK := v0.8.2
 FUZZTIME    ?= 30s
-VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 TOOLS       := $(CURDIR)/.tools
 BEGIN       := $(shell date +%s)
 
@@ -48,7 +47,7 @@ race: packages
 	$(call step,go test -race,go test -race -timeout 9m ./...)
 
 build:
-	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/runnel .
+	go build -trimpath -o bin/runnel .
 
 run: build
 	bin/runnel
