@@ -43,7 +43,7 @@ func (v *Verifier) Request(ctx context.Context, r *http.Request) (*Claims, error
 	}
 	switch where {
 	case inHeader:
-		return v.Verify(ctx, credential)
+		return rules.bearer(ctx, credential)
 	case inCookie:
 		if err := rules.checkOrigin(r, false); err != nil {
 			return nil, err
@@ -52,7 +52,7 @@ func (v *Verifier) Request(ctx context.Context, r *http.Request) (*Claims, error
 	case inURL:
 		return rules.verify(ctx, credential)
 	case asTicket:
-		return v.redeem(ctx, credential)
+		return v.redeem(ctx, rules, credential)
 	}
 	return nil, refuse(ErrMissing, "%s", ErrMissing)
 }

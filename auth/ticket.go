@@ -122,7 +122,7 @@ func ticketKey(ticket string) string {
 }
 
 // redeem finds what a ticket stands for.
-func (v *Verifier) redeem(ctx context.Context, ticket string) (*Claims, error) {
+func (v *Verifier) redeem(ctx context.Context, r *rules, ticket string) (*Claims, error) {
 	value, err := v.lookUp(ctx, ticket)
 	if err != nil {
 		return nil, v.storeAway(err)
@@ -138,7 +138,7 @@ func (v *Verifier) redeem(ctx context.Context, ticket string) (*Claims, error) {
 	switch {
 	case !time.Now().Before(c.Expires):
 		return nil, expired(c.Expires)
-	case !v.Holds(c):
+	case !r.sources[c.source]:
 		return nil, refuse(ErrInvalid, "the ticket's token is not accepted any more")
 	}
 	return c, nil

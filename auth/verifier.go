@@ -197,10 +197,15 @@ func (v *Verifier) Demo() bool { return v.rules.Load().demo }
 // [Verifier.Request].
 func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
 	r := v.rules.Load()
-	switch {
-	case r.demo:
+	if r.demo {
 		return demoClaims(), nil
-	case token == "" || len(token) > maxToken:
+	}
+	return r.bearer(ctx, token)
+}
+
+// bearer checks a JWT or an API key.
+func (r *rules) bearer(ctx context.Context, token string) (*Claims, error) {
+	if token == "" || len(token) > maxToken {
 		return nil, refuse(ErrInvalid, "the token is empty or longer than %d bytes", maxToken)
 	}
 	if c := r.findAPIKey(token); c != nil {
