@@ -206,8 +206,12 @@ func appendJSONString(b []byte, s string) []byte {
 	return append(append(b, s[start:]...), '"')
 }
 
-// opText is the opcode of a text frame (RFC 6455 section 5.2).
-const opText = 1
+// The first byte of a frame that is a message's only one, and the opcode of a
+// text frame (RFC 6455 section 5.2).
+const (
+	finalFrame = 0x80
+	opText     = 1
+)
 
 // maxFrameHeader is the longest header of an unmasked frame.
 const maxFrameHeader = 10
@@ -215,8 +219,7 @@ const maxFrameHeader = 10
 // appendFrameHeader appends the header of a final, unmasked frame of n bytes
 // (RFC 6455 section 5.2: a server never masks).
 func appendFrameHeader(b []byte, opcode byte, n int) []byte {
-	const fin = 0x80
-	b = append(b, fin|opcode)
+	b = append(b, finalFrame|opcode)
 	switch {
 	case n < 126:
 		return append(b, byte(n))

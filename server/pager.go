@@ -1,0 +1,181 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"runnel/auth"
+	"runnel/streams"
+)
+
+// pager reads pages of channels through subscriptions, as a feed would: those
+// that return together share the reading, and waiting is the same question.
+type pager struct {
+	server *Server
+	subs   []*streams.Subscription
+	signal streams.Signal
+}
+
+// newPager subscribes to the channels. The caller closes the pager.
+func (s *Server) newPager(ctx context.Context, channels []string, start func(string) streams.Start) (*pager, error) {
+	p := &pager{server: s, signal: streams.NewSignal()}
+	for _, channel := range channels {
+		sub, err := s.broker.Subscribe(ctx, channel, start(channel), p.signal)
+		if err != nil {
+			p.close()
+			return nil, err
+		}
+		p.subs = append(p.subs, sub)
+	}
+	return p, nil
+}
+
+func (p *pager) close() { closeAll(p.subs) }
+
+// read returns a page per channel with at most limit events in all. If there
+// is nothing it waits that long for something, or until the node drains.
+func (p *pager) read(ctx context.Context, limit int, wait time.Duration) ([]*historyPage, error) {
+	pages := make([]*historyPage, len(p.subs))
+	for i, sub := range p.subs {
+		pages[i] = &historyPage{last: sub.Position()}
+	}
+	over := time.NewTimer(wait)
+	defer over.Stop()
+	for {
+		current, left := p.fill(pages, limit)
+		if left == 0 || !allEmpty(pages) && current {
+			return pages, nil
+		}
+		if current && wait == 0 {
+			return pages, nil
+		}
+		expired := over.C
+		if !current {
+			expired = nil // the log is being read, which has a deadline of its own
+		}
+		select {
+		case <-p.signal:
+		case <-expired:
+			return pages, nil
+		case <-p.server.hub.draining:
+			return pages, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// fill takes what the subscriptions have. It returns whether they have
+// nothing more, and how many events may still be taken.
+func (p *pager) fill(pages []*historyPage, limit int) (current bool, left int) {
+	current, left = true, limit
+	for _, page := range pages {
+		left -= len(page.events)
+	}
+	for i, sub := range p.subs {
+		for sub.Due() && left > 0 && !pages[i].more {
+			left -= pages[i].take(sub, left)
+		}
+		if sub.Due() || !pages[i].atEnd {
+			pages[i].more = pages[i].more || left == 0
+			current = current && pages[i].more
+		}
+	}
+	return current, left
+}
+
+// take adds what comes next, up to left events, and returns how many that
+// were. A page ends before a further gap.
+func (p *historyPage) take(sub *streams.Subscription, left int) (taken int) {
+	if p.size >= maxPageBytes {
+		p.more = true
+		return 0
+	}
+	batch := sub.Next(nil, maxPageBytes-p.size)
+	if batch.Gap != nil && !p.empty() {
+		sub.Seek(batch.From, batch.Gap)
+		p.more = true
+		return 0
+	}
+	if batch.Gap != nil {
+		p.gap, p.last = batch.Gap, batch.Gap.Last
+	}
+	p.atEnd = batch.Current
+	for _, e := range batch.Events {
+		if taken == left {
+			p.more, p.atEnd = true, false
+			return taken
+		}
+		taken++
+		p.size += e.Size()
+		p.events = append(p.events, e)
+		if !e.Ephemeral() {
+			p.last = e.ID
+		}
+	}
+	return taken
+}
+
+func allEmpty(pages []*historyPage) bool {
+	for _, page := range pages {
+		if !page.empty() {
+			return false
+		}
+	}
+	return true
+}
+
+// answerPages answers with what several channels have, as a long-poll does: an
+// event list over all of them, a cursor, and a list of gaps.
+func (s *Server) answerPages(c echo.Context, claims *auth.Claims, channels []string, start beginning) error {
+	q, err := readPageQuery(c.QueryParams())
+	if err != nil {
+		return err
+	}
+	if !q.before.IsZero() {
+		return badRequest("before= is for one channel")
+	}
+	if q.from = start.named; !q.from {
+		q.wait = 0
+	}
+	ctx, end, err := s.beginPoll(c, claims, q)
+	if err != nil {
+		return err
+	}
+	defer end()
+	reader, err := s.newPager(ctx, channels, start.of)
+	if err != nil {
+		return err
+	}
+	defer reader.close()
+	pages, err := reader.read(ctx, q.limit, q.wait)
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, appendPages(pages, channels))
+}
+
+func appendPages(pages []*historyPage, channels []string) []byte {
+	var cursor streams.Cursor
+	b, gaps, more := []byte(`{"events":[`), []byte(nil), false
+	for i, page := range pages {
+		cursor.Set(channels[i], page.last)
+		more = more || page.more
+		if len(page.events) > 0 && b[len(b)-1] != '[' {
+			b = append(b, ',')
+		}
+		b = page.appendEvents(b, channels[i])
+		if page.gap != nil {
+			if gaps != nil {
+				gaps = append(gaps, ',')
+			}
+			gaps = appendGap(gaps, page.gap, false)
+		}
+	}
+	b = append(cursor.Append(append(b, `],"last_event_id":"`...)), `","gaps":[`...)
+	b = append(append(b, gaps...), `],"more":`...)
+	return append(appendBool(b, more), '}')
+}

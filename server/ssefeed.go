@@ -1,0 +1,210 @@
+package server
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"runnel/auth"
+	"runnel/streams"
+)
+
+// followWait is how long a new feed waits for the log to say where its
+// channels stand: the client is better off trying again than waiting on.
+const followWait = 5 * time.Second
+
+// openSSE answers with a feed over the channels.
+func (s *Server) openSSE(c echo.Context, claims *auth.Claims, channels []string, start beginning, many bool) error {
+	release, err := s.admit(c.Request(), claims)
+	if err != nil {
+		return s.refuseSSE(c, start, err)
+	}
+	release = counted(s.metrics.sse, release)
+	f := &feed{claims: claims, id: newConnectionID(claims.Subject), release: release}
+	subs, err := s.subscribeAll(c.Request().Context(), channels, start, f)
+	if err != nil {
+		release()
+		return s.refuseSSE(c, start, err)
+	}
+	f.subs, f.transport = subs, sse{}
+	id := subs[0].Position().Append(nil)
+	if many {
+		t := &sseMany{}
+		for _, sub := range subs {
+			t.cursor.Set(sub.Channel(), sub.Position())
+		}
+		f.transport, id = t, t.cursor.Append(nil)
+	}
+	welcome := appendRetry(nil, retrySoon)
+	f.control = appendSSE(welcome, "runnel.welcome", s.welcomeJSON(f), id)
+	return s.startSSE(c, f)
+}
+
+// counted shows a connection in a gauge until it is released.
+func counted(open prometheus.Gauge, release func()) func() {
+	open.Inc()
+	return func() { open.Dec(); release() }
+}
+
+// subscribeAll subscribes a feed to channels, or to none of them.
+func (s *Server) subscribeAll(ctx context.Context, channels []string, start beginning, w streams.Waiter) (subs []*streams.Subscription, err error) {
+	ctx, cancel := context.WithTimeout(ctx, followWait)
+	defer cancel()
+	for _, channel := range channels {
+		sub, err := s.broker.Subscribe(ctx, channel, start.of(channel), w)
+		if err != nil {
+			closeAll(subs)
+			return nil, err
+		}
+		subs = append(subs, sub)
+	}
+	return subs, nil
+}
+
+func closeAll(subs []*streams.Subscription) {
+	for _, sub := range subs {
+		sub.Close()
+	}
+}
+
+// welcomeJSON is what a client learns first about its connection.
+func (s *Server) welcomeJSON(f *feed) []byte {
+	b := appendJSONString([]byte(`{"type":"welcome","connection":`), f.id)
+	b = append(b, `,"user":`...)
+	if user := f.claims.Subject; user != "" {
+		b = appendJSONString(b, user)
+	} else {
+		b = append(b, "null"...)
+	}
+	b = appendJSONString(append(b, `,"node":`...), s.node)
+	b = appendSeconds(append(b, `,"heartbeat":`...), s.hub.pace.Heartbeat)
+	return append(b, '}')
+}
+
+// appendSeconds appends a duration as a JSON number of seconds.
+func appendSeconds(b []byte, d time.Duration) []byte {
+	return strconv.AppendFloat(b, d.Seconds(), 'f', -1, 64)
+}
+
+// startSSE takes over the connection and starts the feed. HTTP/1 connections
+// are hijacked: the response's own buffers and goroutine would cost six times
+// the feed's memory. The body then ends with the connection (RFC 9112 section
+// 6.3), which is how HTTP/1.0 proxies need it too.
+func (s *Server) startSSE(c echo.Context, f *feed) error {
+	h := c.Response().Header()
+	h.Set("Content-Type", "text/event-stream; charset=utf-8")
+	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
+	if c.Request().ProtoMajor >= 2 {
+		return s.serveSSE(c, f)
+	}
+	head := responseHead(h)
+	conn, _, err := http.NewResponseController(c.Response().Unwrap()).Hijack()
+	if err != nil {
+		s.abandon(f)
+		return err
+	}
+	if f.outlet, err = newOutlet(conn); err != nil {
+		s.abandon(f)
+		conn.Close()
+		return nil
+	}
+	f.control = append(head, f.control...)
+	s.start(f, func() { f.awaitHangUp(conn) })
+	return nil
+}
+
+// serveSSE serves a feed from the handler, on HTTP/2.
+func (s *Server) serveSSE(c echo.Context, f *feed) error {
+	outlet := newResponseOutlet(c.Response())
+	f.outlet = outlet
+	c.Response().WriteHeader(http.StatusOK)
+	gone := c.Request().Context().Done()
+	s.start(f, func() {
+		select {
+		case <-gone:
+		case <-outlet.done:
+		}
+		f.end()
+	})
+	outlet.wait()
+	return nil
+}
+
+// abandon gives up a feed that could not be started.
+func (s *Server) abandon(f *feed) {
+	closeAll(f.subs)
+	f.release()
+}
+
+// start hands the feed to the hub, with the goroutine that watches its peer.
+func (s *Server) start(f *feed, watch func()) {
+	if !s.hub.add(f, watch) {
+		f.end()
+		return
+	}
+	f.schedule()
+}
+
+// awaitHangUp reads until the peer is gone. An SSE client has nothing to say;
+// one that goes on talking is cut off.
+func (f *feed) awaitHangUp(conn net.Conn) {
+	defer f.end()
+	buffer := make([]byte, 16)
+	for range maxHeard / len(buffer) {
+		if _, err := conn.Read(buffer); err != nil {
+			return
+		}
+		f.heard.Store(time.Now().UnixNano())
+	}
+}
+
+// maxHeard is how much an SSE client may send after its request: a pipelined
+// request or a keep-alive of its own does no harm.
+const maxHeard = 4 << 10
+
+// responseHead is the response's first lines as net/http would write them.
+func responseHead(h http.Header) []byte {
+	w := &headWriter{b: []byte("HTTP/1.1 200 OK\r\n")}
+	h.Set("Connection", "close")
+	h.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	h.Write(w)
+	return append(w.b, "\r\n"...)
+}
+
+type headWriter struct{ b []byte }
+
+func (w *headWriter) Write(p []byte) (int, error) {
+	w.b = append(w.b, p...)
+	return len(p), nil
+}
+
+// refuseSSE answers a client that may come again: an EventSource gives up for
+// good at any status but 200, so it gets one, with its position and a time to
+// wait. What will not pass is an ordinary error.
+func (s *Server) refuseSSE(c echo.Context, start beginning, err error) error {
+	e := describe(err)
+	if e.status != http.StatusTooManyRequests && e.status < http.StatusInternalServerError {
+		return err
+	}
+	s.metrics.reject(e.code)
+	s.logFailure(c.Request(), requestID(c), e)
+	b := appendRetry(nil, max(retryLater, e.retry))
+	b = appendSSE(b, "runnel.error", appendError(nil, e, requestID(c)), safeID(start.given))
+	c.Response().Header().Set("X-Accel-Buffering", "no")
+	return c.Blob(http.StatusOK, "text/event-stream; charset=utf-8", b)
+}
+
+// safeID returns a position as it was given, unless it could not be an ID.
+func safeID(given string) []byte {
+	for i := range len(given) {
+		if given[i] < ' ' || given[i] > '~' {
+			return nil
+		}
+	}
+	return []byte(given)
+}

@@ -1,0 +1,117 @@
+package server
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"runnel/streams"
+)
+
+// beginning is where a request wants its feed to begin.
+type beginning struct {
+	given    string          // the position or cursor, as the client gave it
+	position streams.ID      // of the only channel; zero: none
+	cursor   *streams.Cursor // positions of several channels
+	other    streams.Start   // for channels without a position
+	named    bool            // anything at all was said
+}
+
+// maxRewind is how many events a feed may be rewound: a page of history.
+const maxRewind = maxPage
+
+// readBeginning takes the first start that is given: the Last-Event-ID header,
+// last_event_id=, since=, rewind=. An empty one is none; a wrong one is an
+// error, never "everything" and never "nothing".
+func readBeginning(r *http.Request, query url.Values, channels int) (b beginning, err error) {
+	b.other, b.named, err = otherStart(query)
+	if err != nil {
+		return b, err
+	}
+	b.given = r.Header.Get("Last-Event-ID")
+	if b.given == "" {
+		b.given = query.Get("last_event_id")
+	}
+	if b.given == "" {
+		return b, nil
+	}
+	b.named = true
+	return b, b.readPosition(b.given, channels)
+}
+
+func (b *beginning) readPosition(s string, channels int) (err error) {
+	switch s {
+	case "earliest", "0-0":
+		b.other = streams.Earliest()
+		return nil
+	}
+	if channels == 1 {
+		if b.position, err = streams.ParseID(s); err == nil {
+			return nil
+		}
+	}
+	cursor, cursorErr := streams.ParseCursor(s)
+	if cursorErr == nil {
+		b.cursor = &cursor
+		return nil
+	}
+	if channels > 1 {
+		return cursorErr
+	}
+	return err
+}
+
+// of returns where the channel's subscription begins.
+func (b *beginning) of(channel string) streams.Start {
+	if !b.position.IsZero() {
+		return streams.After(b.position)
+	}
+	if b.cursor != nil {
+		if position, ok := b.cursor.Position(channel); ok {
+			return streams.After(position)
+		}
+	}
+	return b.other
+}
+
+// otherStart reads since= and rewind=.
+func otherStart(query url.Values) (s streams.Start, given bool, err error) {
+	if since := query.Get("since"); since != "" {
+		s, err = parseSince(since, time.Now())
+		return s, true, err
+	}
+	if rewind := query.Get("rewind"); rewind != "" {
+		n, err := strconv.Atoi(rewind)
+		if err != nil || rewind[0] == '+' {
+			return s, true, badRequest("rewind is a number of events")
+		}
+		s, err = parseRewind(n)
+		return s, true, err
+	}
+	return streams.Now(), false, nil
+}
+
+// parseSince reads a time (RFC 3339) or a duration before now ("10m"). Clocks
+// differ a little, so a time just ahead is now.
+func parseSince(s string, now time.Time) (streams.Start, error) {
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		d, err := time.ParseDuration(s)
+		if err != nil || s == "0" {
+			return streams.Start{}, badRequest(`since is a time such as 2026-01-31T08:00:00Z or a duration such as 10m`)
+		}
+		t = now.Add(-d)
+	}
+	if t.After(now.Add(time.Second)) {
+		return streams.Start{}, badRequest("since is in the future")
+	}
+	return streams.Since(t), nil
+}
+
+func parseRewind(n int) (streams.Start, error) {
+	if n < 1 || n > maxRewind {
+		return streams.Start{}, badRequest("rewind is a number of events from 1 to %d", maxRewind)
+	}
+	return streams.Rewind(n), nil
+}

@@ -1,0 +1,34 @@
+package server
+
+import (
+	"sync/atomic"
+	"time"
+
+	"runnel/streams"
+)
+
+// tally is what one worker counts, apart from the other workers' so that they
+// do not wait for each other's cache lines.
+type tally struct {
+	events  atomic.Uint64 // delivered
+	batches uint64
+	latency func(time.Duration)
+	_       [64]byte
+}
+
+// latencySample is how many batches share one measurement: each costs more
+// than counting does.
+const latencySample = 16
+
+// delivered counts events about to be written, and measures now and then how
+// long ago the last of them was appended.
+func (t *tally) delivered(events []*streams.Event) {
+	if len(events) == 0 {
+		return
+	}
+	t.events.Add(uint64(len(events)))
+	t.batches++
+	if e := events[len(events)-1]; t.batches%latencySample == 1 && !e.Ephemeral() {
+		t.latency(time.Since(e.ID.Time()))
+	}
+}

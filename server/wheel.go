@@ -1,0 +1,68 @@
+package server
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// wheel calls feeds back at times of their own: one timer serves all, however
+// many they are. Feeds come at different moments, so their ticks are spread.
+type wheel struct {
+	tick time.Duration
+
+	mu    sync.Mutex
+	spoke map[int64][]*feed // by number of the tick
+	now   int64             // the tick last run
+}
+
+// newWheel returns a wheel fine enough for intervals of that length.
+func newWheel(shortest time.Duration) *wheel {
+	tick := min(max(shortest/25, 5*time.Millisecond), time.Second)
+	w := &wheel{tick: tick, spoke: map[int64][]*feed{}}
+	w.now = w.number(time.Now())
+	return w
+}
+
+func (w *wheel) number(t time.Time) int64 { return t.UnixNano() / int64(w.tick) }
+
+// add has the feed called at that time, or up to a tick later.
+func (w *wheel) add(f *feed, at time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := max(w.number(at), w.now) + 1
+	w.spoke[n] = append(w.spoke[n], f)
+}
+
+func (w *wheel) run(ctx context.Context) {
+	t := time.NewTicker(w.tick)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-t.C:
+			w.turn(now)
+		}
+	}
+}
+
+func (w *wheel) turn(now time.Time) {
+	for _, f := range w.take(w.number(now)) {
+		if next := f.tick(now); !next.IsZero() {
+			w.add(f, next)
+		}
+	}
+}
+
+// take returns the feeds of all ticks up to number n.
+func (w *wheel) take(n int64) (due []*feed) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for w.now < n {
+		w.now++
+		due = append(due, w.spoke[w.now]...)
+		delete(w.spoke, w.now)
+	}
+	return due
+}

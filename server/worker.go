@@ -1,0 +1,77 @@
+package server
+
+import (
+	"context"
+	"sync"
+
+	"runnel/streams"
+)
+
+// worker delivers to its share of the feeds, one after the other. It never
+// waits for a socket.
+type worker struct {
+	mu    sync.Mutex
+	queue []*feed // each feed stands in it at most once
+	wake  chan struct{}
+
+	// Scratch of the delivery under way.
+	taken    []*feed
+	buffer   []byte
+	segments []segment
+	events   []*streams.Event
+	tally    *tally
+}
+
+func newWorker(t *tally) *worker {
+	return &worker{wake: make(chan struct{}, 1), tally: t}
+}
+
+// push queues a feed that has something to deliver.
+func (w *worker) push(f *feed) {
+	w.mu.Lock()
+	w.queue = append(w.queue, f)
+	first := len(w.queue) == 1
+	w.mu.Unlock()
+	if first {
+		select {
+		case w.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (w *worker) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.wake:
+		}
+		for w.take(); len(w.taken) > 0; w.take() {
+			for i, f := range w.taken {
+				w.taken[i] = nil
+				f.deliver(w)
+			}
+		}
+		w.shrink()
+	}
+}
+
+// take swaps the queue for what was taken before.
+func (w *worker) take() {
+	w.mu.Lock()
+	w.taken, w.queue = w.queue, w.taken[:0]
+	w.mu.Unlock()
+}
+
+// shrink gives back what a burst needed.
+func (w *worker) shrink() {
+	if cap(w.buffer) > 4*maxWrite {
+		w.buffer = nil
+	}
+	if cap(w.taken) > 1<<16 {
+		w.taken = nil
+	}
+	clear(w.events[:cap(w.events)])
+	clear(w.segments[:cap(w.segments)])
+}

@@ -1,0 +1,65 @@
+package server
+
+import (
+	"encoding/binary"
+	"time"
+
+	"runnel/streams"
+)
+
+// ws is the transport of a WebSocket (RFC 6455): each message is a text frame
+// with one JSON object.
+type ws struct{}
+
+const (
+	opClose = 8
+	opPing  = 9
+)
+
+func (ws) event(b []byte, channel string, e *streams.Event) []byte {
+	return append(b, wsFrame(e, channel)...)
+}
+
+func (ws) position(b []byte, channel string, at streams.ID) []byte {
+	m := appendJSONString([]byte(`{"type":"position","channel":`), channel)
+	m = appendJSONID(append(m, `,"last_event_id":`...), at)
+	return appendText(b, append(m, '}'))
+}
+
+func (ws) gap(b []byte, g *streams.Gap) []byte { return appendText(b, appendGap(nil, g, true)) }
+
+func (ws) undo(string, streams.ID) {}
+
+func (ws) heartbeat(b []byte, _ time.Time) []byte {
+	return appendText(b, []byte(`{"type":"heartbeat"}`))
+}
+
+func (ws) expiring(b []byte, at time.Time) []byte {
+	m := at.UTC().AppendFormat([]byte(`{"type":"expiring","expires_at":"`), timeLayout)
+	return appendText(b, append(m, `"}`...))
+}
+
+// goodbye is a close frame (RFC 6455 section 5.5.1).
+func (ws) goodbye(b []byte, why *apiError) []byte {
+	reason := why.message
+	if len(reason) > maxCloseReason {
+		reason = reason[:maxCloseReason]
+	}
+	b = append(b, finalFrame|opClose, byte(2+len(reason)))
+	b = binary.BigEndian.AppendUint16(b, uint16(why.close))
+	return append(b, reason...)
+}
+
+// maxCloseReason is what a control frame leaves beside the code (RFC 6455
+// section 5.5). Every message of the error table is ASCII and may be cut.
+const maxCloseReason = 123
+
+func (ws) ping(b []byte) []byte { return append(b, finalFrame|opPing, 0) }
+
+func (ws) awaitsClose() bool { return true }
+
+// appendText appends a message as an unmasked text frame.
+func appendText(b, message []byte) []byte {
+	b = appendFrameHeader(b, opText, len(message))
+	return append(b, message...)
+}

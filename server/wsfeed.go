@@ -1,0 +1,187 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/labstack/echo/v4"
+
+	"runnel/auth"
+)
+
+// conversation is a WebSocket's other direction: what its client asks for. One
+// goroutine reads and answers, so answers come in the order of the messages.
+type conversation struct {
+	server   *Server
+	feed     *feed
+	conn     *websocket.Conn
+	socket   net.Conn
+	claims   *auth.Claims // nil until authenticated
+	only     string       // the channel that messages may leave out
+	channels []string     // to subscribe to once authenticated
+	start    beginning
+	limit    *messageLimit // made with the first message
+	overtime *time.Timer   // ends a connection that does not authenticate
+}
+
+// websocket is GET /ws and GET /channels/{channel}/ws. A browser's script does
+// not see the status of a handshake that failed: so all but a wrong Origin and
+// a request that is no handshake is accepted first, and told by a close code.
+func (s *Server) websocket(c echo.Context) error {
+	r := c.Request()
+	if err := s.verifier.CheckOrigin(r); err != nil {
+		return err
+	}
+	v := &conversation{server: s}
+	refusal := v.prepare(c)
+	f := &feed{id: newConnectionID(v.user()), transport: ws{}, claims: v.claims, release: func() {}}
+	if refusal == nil {
+		f.release, refusal = s.admit(r, v.claims)
+	}
+	if refusal != nil {
+		f.release = func() {}
+	}
+	f.release = counted(s.metrics.websocket, f.release)
+	v.feed = f
+	if err := v.accept(c, f); err != nil {
+		f.release()
+		return err
+	}
+	begun := s.hub.add(f, func() { v.run(refusal) })
+	if !begun {
+		f.end()
+	}
+	return nil
+}
+
+// prepare reads who asks for what. Without a credential the first message has
+// to bring it.
+func (v *conversation) prepare(c echo.Context) (err error) {
+	s, r := v.server, c.Request()
+	if s.draining() {
+		return errDraining
+	}
+	if c.Param("channel") != "" {
+		if v.only, err = channelParam(c); err != nil {
+			return err
+		}
+	}
+	if v.claims, err = s.authenticate(r); err != nil && !errors.Is(err, auth.ErrMissing) {
+		return err
+	}
+	query := r.URL.Query()
+	if v.channels = distinct(query["channel"]); v.only != "" {
+		v.channels = []string{v.only}
+	}
+	if len(v.channels) > s.limits.SocketChannels {
+		return badRequest("a WebSocket has at most %d channels", s.limits.SocketChannels)
+	}
+	v.start, err = readBeginning(r, query, len(v.channels))
+	return err
+}
+
+func (v *conversation) user() string {
+	if v.claims == nil {
+		return ""
+	}
+	return v.claims.Subject
+}
+
+// accept makes the handshake. The library's own check of the origin is off:
+// the verifier's came before.
+func (v *conversation) accept(c echo.Context, f *feed) error {
+	w := &takeover{ResponseWriter: c.Response(), feed: f}
+	conn, err := websocket.Accept(w, c.Request(), &websocket.AcceptOptions{
+		InsecureSkipVerify: true,
+		CompressionMode:    websocket.CompressionDisabled,
+		OnPingReceived:     func(context.Context, []byte) bool { return f.wantsPongs() },
+	})
+	if err != nil {
+		c.Response().Committed = true // the library has answered
+		return nil
+	}
+	conn.SetReadLimit(maxMessage(v.server.limits.Data))
+	v.conn, v.socket = conn, w.socket
+	return nil
+}
+
+// maxMessage is the size over which a message ends the connection: well over
+// what data of that size, escaped and with the other members, can need.
+func maxMessage(data int) int64 { return int64(4*data + 8<<10) }
+
+// run serves the client until the connection ends.
+func (v *conversation) run(refusal error) {
+	if refusal != nil {
+		v.close(refusal)
+	} else if v.claims != nil {
+		v.begin()
+	} else {
+		v.overtime = time.AfterFunc(v.server.limits.AuthWait, func() { v.close(errNoAuth) })
+		defer v.overtime.Stop()
+	}
+	for v.readMessage() {
+	}
+}
+
+var errNoAuth = unauthorized("no token came in time", "")
+
+// close ends the connection with the close code of err.
+func (v *conversation) close(err error) {
+	e := describe(err)
+	v.note(e)
+	v.feed.close(e)
+}
+
+// note counts an error and logs it where an operator should know.
+func (v *conversation) note(e *apiError) {
+	v.server.metrics.reject(e.code)
+	if e.status >= http.StatusInternalServerError && e.close != closeDraining {
+		v.server.outages.Do(func() {
+			v.server.log.Error("message failed", "connection", v.feed.id, "code", e.code, "cause", e.cause)
+		})
+	}
+}
+
+// readMessage reads and answers one message. It reports false when the
+// connection is over.
+func (v *conversation) readMessage() bool {
+	kind, data, err := v.conn.Read(context.Background())
+	if err != nil {
+		v.part(err)
+		return false
+	}
+	switch closing, _ := v.feed.isClosing(); {
+	case closing:
+	case kind != websocket.MessageText:
+		v.fail(nil, badRequest("a message is text: one JSON object"))
+	default:
+		v.answer(data)
+	}
+	return true
+}
+
+// part ends the connection after a failed read. A peer that has said goodbye
+// gets the answer to it. One that broke the rules gets a close frame, and is
+// heard out for a while: closing with bytes unread would reset the connection
+// and take the frame from it.
+func (v *conversation) part(err error) {
+	v.conn.CloseNow()
+	closing, endBy := v.feed.isClosing()
+	if !closing {
+		v.feed.end()
+		return
+	}
+	if websocket.CloseStatus(err) < 0 {
+		v.socket.SetReadDeadline(endBy)
+		io.CopyN(io.Discard, v.socket, maxHeardOut)
+	}
+	v.feed.part()
+}
+
+// maxHeardOut is how much of what a peer still sends is read for that.
+const maxHeardOut = 1 << 20

@@ -1,0 +1,81 @@
+package server
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+// socket is the connection that coder/websocket is given. The library reads
+// messages and answers pings and closes; the feed alone writes to the wire,
+// so that events go out many at a time, encoded once for everybody.
+type socket struct {
+	net.Conn
+	feed   *feed
+	before io.Reader // what net/http had read already, nil once that is used up
+}
+
+// Read passes on what the peer sends.
+func (s *socket) Read(b []byte) (n int, err error) {
+	if s.before != nil {
+		if n, _ = s.before.Read(b); n > 0 {
+			return n, nil
+		}
+		s.before = nil
+	}
+	n, err = s.Conn.Read(b)
+	s.feed.heard.Store(time.Now().UnixNano())
+	return n, err
+}
+
+// Write takes a control frame of the library's: its buffer holds a whole one,
+// so each call is one frame. It never waits, for a pong that stands behind
+// data would make the library give up on a slow peer. Nothing follows a close
+// frame.
+func (s *socket) Write(frame []byte) (int, error) {
+	s.feed.offer(frame)
+	if frame[0] == finalFrame|opClose {
+		s.feed.closeAfterQueued()
+	}
+	return len(frame), nil
+}
+
+// Close leaves the connection to the feed, which has its last frames to write.
+func (s *socket) Close() error { return nil }
+
+// takeover is the ResponseWriter for the library's handshake: it hands out the
+// socket, with buffers as small as the library's own writes allow, for they
+// stay for as long as the connection does.
+type takeover struct {
+	http.ResponseWriter
+	feed   *feed
+	socket *socket // once hijacked
+}
+
+// Buffers hold a whole control frame: 125 bytes and its header.
+const (
+	socketReadBuffer  = 256
+	socketWriteBuffer = 160
+)
+
+// Hijack implements http.Hijacker.
+func (t *takeover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(t.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	s := &socket{Conn: conn, feed: t.feed}
+	if n := rw.Reader.Buffered(); n > 0 {
+		early, _ := rw.Reader.Peek(n)
+		s.before = bytes.NewReader(bytes.Clone(early))
+	}
+	if t.feed.outlet, err = newOutlet(conn); err != nil {
+		conn.Close()
+		return nil, nil, err
+	}
+	t.socket = s
+	return s, bufio.NewReadWriter(bufio.NewReaderSize(s, socketReadBuffer), bufio.NewWriterSize(s, socketWriteBuffer)), nil
+}
