@@ -2,7 +2,7 @@
 // whenever it connects again. Over which transport is said by its heirs, in
 // ssefeed.js and socketfeed.js; what they tell their listener is alike:
 //
-//   state(name)       "connecting", "live", "cut", "reconnecting", "closed"
+//   state(name)       "connecting", "live", "reconnecting", or what close got
 //   event(event)      {id, type, value, ephemeral}
 //   account(account)  after coming back: {after, count, gap}, again whenever
 //                     it changed; gap is the hub's own message or null
@@ -39,8 +39,7 @@ export class Feed {
   }
 
   open() {
-    clearTimeout(this.#again);
-    this.state("connecting");
+    this.close("connecting");
     this.alive();
     this.connect();
   }
@@ -83,6 +82,8 @@ export class Feed {
     if (this.position) {
       this.#account = { after: this.position, until: Date.now(), count: 0, gap: null };
       this.#listener.account(this.#account);
+    } else {
+      this.trouble("");
     }
     this.move(position);
     this.state("live");

@@ -7,6 +7,7 @@ const words = {
   connecting: "connecting",
   live: "live",
   reconnecting: "reconnecting",
+  paused: "paused while hidden",
   closed: "closed",
 };
 
@@ -22,14 +23,15 @@ export class Panel {
       [...element.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part]),
     );
     this.#parts.cut.addEventListener("click", () => (this.#cut ? this.#back() : this.#cutNow()));
+    document.addEventListener("visibilitychange", () => this.#cut || this.#open());
   }
 
   part(name) {
     return this.#parts[name];
   }
 
-  // attach makes the listener for a feed; event is what the panel leaves to
-  // others. The feed is given later: it wants its listener first.
+  // listener is what a feed of this panel tells its news to; events go on to
+  // the given function.
   listener(event) {
     return {
       event,
@@ -42,7 +44,14 @@ export class Panel {
 
   run(feed) {
     this.#feed = feed;
-    feed.open();
+    this.#open();
+  }
+
+  // Over HTTP/1.1 browsers allow six connections per host, for all tabs
+  // together: one that nobody sees gives its own back, and resumes later.
+  #open() {
+    if (document.hidden) this.#feed.close("paused");
+    else this.#feed.open();
   }
 
   #state(name) {
@@ -53,7 +62,7 @@ export class Panel {
   #cutNow() {
     this.#cut = { left: seconds, timer: setInterval(() => this.#tick(), 1000) };
     this.#feed.close("cut");
-    this.#say("");
+    this.#say(this.#feed.position ? `The next connection will go on after ${this.#feed.position}.` : "");
     this.#parts.cut.textContent = "Reconnect now";
     this.#count();
   }
@@ -72,7 +81,7 @@ export class Panel {
     clearInterval(this.#cut.timer);
     this.#cut = null;
     this.#parts.cut.textContent = `Cut for ${seconds} s`;
-    this.#feed.open();
+    this.#open();
   }
 
   // #say waits a moment, so that a screen reader hears of a burst once.
