@@ -209,8 +209,8 @@ func (s *Server) beginPoll(c echo.Context, claims *auth.Claims, q pageQuery) (ct
 		cancel()
 		return nil, nil, err
 	}
-	s.metrics.poll.Inc()
-	return ctx, func() { s.metrics.poll.Dec(); release(); cancel() }, nil
+	release = counted(&s.open.poll, release)
+	return ctx, func() { release(); cancel() }, nil
 }
 
 // readPage reads a page of a channel's history, waiting for its first event

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"runnel/auth"
 )
 
 // hub is the node's feeds and the workers that deliver to them.
@@ -183,12 +185,15 @@ func (h *hub) close() {
 }
 
 // recheck closes the feeds whose claims no longer hold.
-func (h *hub) recheck(holds func(*feed) *apiError) {
+func (h *hub) recheck(holds func(*auth.Claims) *apiError) {
 	h.mu.Lock()
 	feeds := h.list()
 	h.mu.Unlock()
 	for _, f := range feeds {
-		if why := holds(f); why != nil {
+		f.mu.Lock()
+		claims := f.claims
+		f.mu.Unlock()
+		if why := holds(claims); why != nil {
 			f.close(why)
 		}
 	}

@@ -32,8 +32,8 @@ type Config struct {
 	Limits     Limits         // the zero Limits: DefaultLimits()
 	TrustProxy []netip.Prefix // whose X-Forwarded-For counts
 
-	Heartbeat time.Duration // silence after which a feed gets a heartbeat, default 25 s: proxies cut at 30 to 60
-	Drain     time.Duration // over what time feeds are told to move when Serve ends, default 10 s
+	Pace  Pace          // heartbeats and pings
+	Drain time.Duration // over what time feeds are told to move when Serve ends, default 10 s
 
 	TLSCert, TLSKey string // PEM files, read again when they change; "": plain HTTP
 
@@ -60,7 +60,6 @@ type Server struct {
 	started              time.Time
 
 	limits         Limits
-	heartbeat      time.Duration
 	drainOver      time.Duration
 	page           http.Handler
 	adminElsewhere bool
@@ -72,6 +71,7 @@ type Server struct {
 	metrics    *metrics
 	outages    rate.Sometimes // for log lines
 	hub        *hub
+	open       openFeeds
 
 	handler, admin http.Handler
 }
@@ -88,7 +88,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{
 		broker: c.Broker, verifier: c.Verifier, log: c.Logger,
 		node: c.Node, version: c.Version, store: c.Store, started: time.Now(),
-		limits: c.Limits, heartbeat: c.Heartbeat, drainOver: c.Drain, page: c.Page,
+		limits: c.Limits, drainOver: c.Drain, page: c.Page,
 		adminElsewhere: c.AdminElsewhere, reconnects: c.Reconnects,
 		admissions: newAdmissions(c.Limits),
 		outages:    rate.Sometimes{Interval: time.Second},
@@ -101,7 +101,7 @@ func New(c Config) (*Server, error) {
 		}
 	}
 	s.metrics = newMetrics(s)
-	s.hub = newHub(s.heartbeat, s.log, s.metrics.latency.observe)
+	s.hub = newHub(c.Pace, s.log, s.metrics.latency.observe)
 	s.handler, s.admin = s.routes(), s.adminSurface()
 	return s, nil
 }
@@ -113,9 +113,7 @@ func (c *Config) setDefaults() error {
 	if c.Node == "" {
 		c.Node, _ = os.Hostname()
 	}
-	if c.Heartbeat == 0 {
-		c.Heartbeat = 25 * time.Second
-	}
+	c.Pace.setDefaults()
 	if c.Drain == 0 {
 		c.Drain = 10 * time.Second
 	}

@@ -5,10 +5,10 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"runnel/auth"
 	"runnel/streams"
@@ -24,7 +24,7 @@ func (s *Server) openSSE(c echo.Context, claims *auth.Claims, channels []string,
 	if err != nil {
 		return s.refuseSSE(c, start, err)
 	}
-	release = counted(s.metrics.sse, release)
+	release = counted(&s.open.sse, release)
 	f := &feed{claims: claims, id: newConnectionID(claims.Subject), release: release}
 	subs, err := s.subscribeAll(c.Request().Context(), channels, start, f)
 	if err != nil {
@@ -45,10 +45,10 @@ func (s *Server) openSSE(c echo.Context, claims *auth.Claims, channels []string,
 	return s.startSSE(c, f)
 }
 
-// counted shows a connection in a gauge until it is released.
-func counted(open prometheus.Gauge, release func()) func() {
-	open.Inc()
-	return func() { open.Dec(); release() }
+// counted counts a connection as open until it is released.
+func counted(open *atomic.Int64, release func()) func() {
+	open.Add(1)
+	return func() { open.Add(-1); release() }
 }
 
 // subscribeAll subscribes a feed to channels, or to none of them.

@@ -46,7 +46,7 @@ func (s *Server) websocket(c echo.Context) error {
 	if refusal != nil {
 		f.release = func() {}
 	}
-	f.release = counted(s.metrics.websocket, f.release)
+	f.release = counted(&s.open.websocket, f.release)
 	v.feed = f
 	if err := v.accept(c, f); err != nil {
 		f.release()

@@ -123,8 +123,10 @@ func (b *Broker) Publish(ctx context.Context, channel string, drafts ...Draft) (
 	results, err := b.log.Append(ctx, channel, b.options.Retention(channel), drafts)
 	if err != nil {
 		b.logFailed("append", channel, err)
+		return nil, err
 	}
-	return results, err
+	b.count.published.Add(uint64(len(results)))
+	return results, nil
 }
 
 // Subscribe begins reading a channel. It waits until the node knows where the

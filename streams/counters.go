@@ -10,6 +10,7 @@ import (
 // counters is what the broker counts about its work.
 type counters struct {
 	Reads, LogErrors atomic.Uint64
+	published        atomic.Uint64
 	exact            atomic.Uint64
 	gaps             [4]atomic.Uint64
 }
@@ -34,6 +35,7 @@ type Stats struct {
 	Channels      int               // followed by this node
 	Subscriptions int               // open
 	Held          int64             // bytes in tails and pages of history
+	Published     uint64            // events taken by the log or handed to followers
 	HistoryReads  uint64            // pages asked of the log
 	LogErrors     uint64            // calls of the log that failed
 	ResumedExact  uint64            // subscriptions that went on without a gap
@@ -44,6 +46,7 @@ type Stats struct {
 func (b *Broker) Stats() Stats {
 	s := Stats{
 		Held:         b.held.Load(),
+		Published:    b.count.published.Load(),
 		HistoryReads: b.count.Reads.Load(),
 		LogErrors:    b.count.LogErrors.Load(),
 		ResumedExact: b.count.exact.Load(),
