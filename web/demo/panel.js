@@ -95,19 +95,23 @@ export class Panel {
 }
 
 function tell({ after, count, gap }) {
-  if (gap) return `${lost(gap)} ${came(count, gap.last_event_id)}`;
-  if (count === 0) return `Missed nothing: no event came after ${after}.`;
-  return `Missed nothing: ${came(count, after)}`;
+  if (gap) return `${lost(gap)} Since ${gap.last_event_id}: ${came(count)}.`;
+  return `Missed nothing: ${came(count)} after ${after}.`;
 }
 
-function came(count, after) {
-  return `${count} ${count === 1 ? "event" : "events"} came after ${after}.`;
+function came(count) {
+  if (count === 0) return "no event came";
+  return count === 1 ? "1 event came" : `${count} events came`;
 }
 
 // lost repeats what the hub said, number and reason.
 function lost({ after, missed, reason, resumed_at: resumed }) {
-  const events = missed === null ? "an unknown number of events is" : `${missed} ${missed === 1 ? "event is" : "events are"}`;
   const where = after ? ` after ${after}` : "";
   const next = resumed ? `, the next is ${resumed}` : "";
-  return `Gap (${reason}): ${events} gone${where}${next}.`;
+  return `Gap (${reason}): ${gone(missed)}${where}${next}.`;
+}
+
+function gone(missed) {
+  if (missed === null) return "the hub cannot know how many events are gone";
+  return missed === 1 ? "1 event is gone" : `${missed} events are gone`;
 }

@@ -29,11 +29,16 @@ export function room(elements) {
 class Side {
   other = null;
   #list;
+  #following = true; // until the reader scrolls up
   #rows = new Map();
 
   constructor(element) {
     this.panel = new Panel(element);
-    this.#list = this.panel.part("messages");
+    const list = (this.#list = this.panel.part("messages"));
+    list.addEventListener("scroll", () => {
+      this.#following = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+    });
+    new ResizeObserver(() => this.#follow()).observe(list);
   }
 
   listener() {
@@ -41,12 +46,15 @@ class Side {
   }
 
   #add(event) {
-    const following = this.#list.scrollHeight - this.#list.scrollTop - this.#list.clientHeight < 40;
     const row = render(event);
     this.#list.append(row);
     if (event.id) this.#pair(event.id, row);
     if (this.#list.childElementCount > shown) this.#drop(this.#list.firstElementChild);
-    if (following) this.#list.scrollTop = this.#list.scrollHeight;
+    this.#follow();
+  }
+
+  #follow() {
+    if (this.#following) this.#list.scrollTop = this.#list.scrollHeight;
   }
 
   #drop(row) {
