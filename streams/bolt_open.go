@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -147,13 +148,16 @@ func prepareBolt(tx *bbolt.Tx) (opening uint64, err error) {
 }
 
 func namedBoltError(err error) error {
+	var system syscall.Errno
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return errBoltInUse
 	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch), errors.Is(err, bolterrors.ErrChecksum):
 		return fmt.Errorf("%w, or damaged (%w)", errBoltForeign, err)
+	case errors.As(err, &system):
+		return err
 	}
-	return err
+	return fmt.Errorf("%w (%w)", errBoltCorrupt, err)
 }
 
 // syncFolder brings the name of a new file to disk.
