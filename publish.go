@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"runnel/client"
+)
+
+// publishCommand publishes one event, or one for each line of stdin.
+type publishCommand struct {
+	hubFlags
+	Channel string  `arg:"" help:"Where to publish."`
+	Data    *string `arg:"" optional:"" help:"The event's data. Without it, each line of standard input is an event."`
+
+	Event     string `placeholder:"TYPE" help:"The events' type (message)."`
+	JSON      bool   `name:"json" xor:"form" help:"The data is JSON."`
+	Text      bool   `xor:"form" help:"The data is text (the default)."`
+	Key       string `placeholder:"KEY" help:"Idempotency key of a single event: repeated within 5 minutes it publishes nothing more."`
+	Ephemeral bool   `help:"Deliver to those who listen now, store nothing."`
+}
+
+// Run publishes until there is no more, or ctx ends.
+func (p *publishCommand) Run(s *surroundings) error {
+	if err := p.check(); err != nil {
+		return err
+	}
+	c, err := p.connect(s)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if p.Data == nil {
+		return p.lines(s, c)
+	}
+	id, err := c.Publish(s.ctx, p.Channel, p.event([]byte(*p.Data)))
+	if err != nil {
+		return err
+	}
+	if id != "" {
+		_, err = fmt.Fprintln(s.stdout, id)
+	}
+	return err
+}
+
+func (p *publishCommand) check() error {
+	switch {
+	case p.Data == nil && p.Key != "":
+		return usage("--key is for a single event; lines of standard input have keys of their own")
+	case p.Data != nil && *p.Data == "":
+		return usage("DATA is empty; an event has data")
+	case p.Data != nil && p.JSON && !json.Valid([]byte(*p.Data)):
+		return usage("DATA is not JSON; leave out --json to publish it as text")
+	}
+	return checkChannels(p.Channel)
+}
+
+func (p *publishCommand) event(data []byte) client.Event {
+	return client.Event{Channel: p.Channel, Type: p.Event, Data: data, Text: !p.JSON, Key: p.Key, Ephemeral: p.Ephemeral}
+}
+
+// lines publishes stdin. While one batch is on its way the next fills up, so
+// that a slow pipe is passed on line by line and a fast one by the thousand.
+func (p *publishCommand) lines(s *surroundings, c *client.Client) error {
+	ctx, cancel := context.WithCancel(s.ctx)
+	in := readLines(ctx, s.stdin)
+	t := tally{surroundings: s}
+	var err error
+	for batch := range in.batches {
+		if err = p.publish(ctx, c, batch, &t); err != nil {
+			break
+		}
+	}
+	cancel()
+	t.unread += in.wait()
+	return t.report(p.Channel, err, in.err)
+}
+
+// publish sends a batch and counts what became of it; an error means that to
+// go on makes no sense.
+func (p *publishCommand) publish(ctx context.Context, c *client.Client, batch []line, t *tally) error {
+	events := make([]client.Event, 0, len(batch))
+	sent := make([]line, 0, len(batch))
+	for _, l := range batch {
+		if l.tooLong {
+			t.refuse(l, errLongLine)
+			continue
+		}
+		events, sent = append(events, p.event(l.data)), append(sent, l)
+	}
+	results, err := c.PublishBatch(ctx, events)
+	for i, r := range results {
+		switch {
+		case r.Err == nil:
+			t.published++
+		case err != nil:
+			t.unread++
+		case errors.Is(r.Err, client.ErrForbidden), errors.Is(r.Err, client.ErrUnauthorized):
+			t.unread += len(results) - i
+			return r.Err // as it is for all that follow
+		default:
+			t.refuse(sent[i], r.Err)
+		}
+	}
+	return err
+}
+
+// tally counts what became of the lines.
+type tally struct {
+	*surroundings
+	published, refused, unread int
+}
+
+func (t *tally) refuse(l line, err error) {
+	t.refused++
+	fmt.Fprintf(t.stderr, "runnel: line %d is not published: %v\n", l.number, err)
+}
+
+// report says how many lines were published, and returns what the command ends
+// with: what stopped it, what stopped the reading, or that lines were refused.
+func (t *tally) report(channel string, stopped, reading error) error {
+	fmt.Fprintf(t.stderr, "runnel: published %d to %s\n", t.published, channel)
+	switch {
+	case stopped != nil:
+		return fmt.Errorf("%w; lines that were read and are not known to be published: %d", stopped, t.unread)
+	case reading != nil:
+		return fmt.Errorf("standard input: %w", reading)
+	case t.unread > 0:
+		return fmt.Errorf("interrupted; lines that were read and not published: %d", t.unread)
+	case t.refused > 0:
+		return fmt.Errorf("lines that are not published: %d", t.refused)
+	}
+	return nil
+}
