@@ -39,8 +39,8 @@ func (s *Server) draft(claims *auth.Claims, p *publication) (streams.Draft, erro
 	if !claims.APIKey {
 		d.From = claims.Subject
 	}
-	err := errors.Join() // nil
-	if err = mayPublish(claims, p.channel); err != nil {
+	err := mayPublish(claims, p.channel)
+	if err != nil {
 		return d, err
 	}
 	if d.Type, err = eventType(p.event); err != nil {

@@ -197,12 +197,10 @@ func describeRouting(e *echo.HTTPError) *apiError {
 	}
 }
 
-// fail answers a request with an error, if nothing was answered yet, counts
-// it, and logs it where an operator should know.
+// fail answers a request with an error, if nothing was answered yet.
 func (s *Server) fail(c echo.Context, err error) {
 	e := describe(err)
-	s.metrics.reject(e.code)
-	s.logFailure(c.Request(), requestID(c), e)
+	s.note(c, e)
 	if c.Response().Committed {
 		return
 	}
@@ -216,6 +214,13 @@ func (s *Server) fail(c echo.Context, err error) {
 	if err := answer(c, e.status, appendError(nil, e, requestID(c))); err != nil {
 		s.log.Debug("error not delivered", "request_id", requestID(c), "cause", err)
 	}
+}
+
+// note counts an error that a client is told, and logs it where an operator
+// should know.
+func (s *Server) note(c echo.Context, e *apiError) {
+	s.metrics.reject(e.code)
+	s.logFailure(c.Request(), requestID(c), e)
 }
 
 // logFailure logs what is not the client's own doing. A log that is away

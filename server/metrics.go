@@ -16,9 +16,7 @@ import (
 type metrics struct {
 	registry *prometheus.Registry
 
-	sse, websocket, poll prometheus.Gauge   // open feeds and waiting long-polls
-	polled               prometheus.Counter // events given to long-polls; feeds count theirs in their worker's tally
-	latency              latencies
+	latency latencies
 
 	stored, ephemeral, failed prometheus.Counter // published events
 	rejected                  *prometheus.CounterVec
@@ -26,20 +24,15 @@ type metrics struct {
 
 func newMetrics(s *Server) *metrics {
 	m := &metrics{registry: prometheus.NewRegistry()}
-	connections := prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "runnel_connections", Help: "Open feeds and waiting long-polls."}, []string{"transport"})
 	publishes := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "runnel_publishes_total", Help: "Events that clients published, by outcome."}, []string{"outcome"})
 	m.rejected = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "runnel_rejected_total", Help: "Requests, batch items and messages answered with an error, by its code."}, []string{"reason"})
-	m.polled = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "runnel_polled_events_total", Help: "Events given to long-polls."})
-	m.sse, m.websocket, m.poll = connections.WithLabelValues("sse"), connections.WithLabelValues("websocket"), connections.WithLabelValues("poll")
 	m.stored, m.ephemeral, m.failed = publishes.WithLabelValues("stored"), publishes.WithLabelValues("ephemeral"), publishes.WithLabelValues("failed")
 	for code := range manners {
 		m.rejected.WithLabelValues(code)
 	}
-	m.registry.MustRegister(connections, publishes, m.polled, m.rejected, newStateCollector(s, &m.latency),
+	m.registry.MustRegister(publishes, m.rejected, newStateCollector(s, &m.latency),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -73,35 +66,42 @@ func (m *metrics) handler() http.Handler {
 type stateCollector struct {
 	server  *Server
 	latency *latencies
+	all     []*prometheus.Desc
 
-	deliveries, writeTimeouts                          *prometheus.Desc
+	connections, deliveries, writeTimeouts             *prometheus.Desc
 	delay, info, uptime, channels, subscriptions, held *prometheus.Desc
 	resumes, historyReads, logErrors, reconnects       *prometheus.Desc
 }
 
 func newStateCollector(s *Server, l *latencies) *stateCollector {
+	c := &stateCollector{server: s, latency: l}
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
-		return prometheus.NewDesc("runnel_"+name, help, labels, nil)
+		d := prometheus.NewDesc("runnel_"+name, help, labels, nil)
+		c.all = append(c.all, d)
+		return d
 	}
-	return &stateCollector{
-		server: s, latency: l,
-		deliveries:    desc("deliveries_total", "Events written to feeds."),
-		writeTimeouts: desc("write_timeouts_total", "Feeds closed because the peer neither sent nor took a byte for too long."),
-		delay:         desc("publish_to_write_seconds", "From an event's time in the log to its write to a feed, of a sample."),
-		info:          desc("info", "What runs here; always 1.", "version", "node"),
-		uptime:        desc("uptime_seconds", "Since the node started."),
-		channels:      desc("channels", "Channels that the node follows."),
-		subscriptions: desc("subscriptions", "Open subscriptions."),
-		held:          desc("tail_bytes", "Bytes in tails and pages of history."),
-		resumes:       desc("resumes_total", "Subscriptions that began at a position: exact, or the reason of their gap.", "outcome"),
-		historyReads:  desc("history_reads_total", "Pages of history asked of the log."),
-		logErrors:     desc("log_errors_total", "Calls of the log that failed."),
-		reconnects:    desc("redis_reconnects_total", "Connections to Redis made anew."),
-	}
+	c.connections = desc("connections", "Open feeds and waiting long-polls.", "transport")
+	c.deliveries = desc("deliveries_total", "Events written to feeds.")
+	c.writeTimeouts = desc("write_timeouts_total", "Feeds closed because the peer neither sent nor took a byte for too long.")
+	c.delay = desc("publish_to_write_seconds", "From an event's time in the log to its write to a feed, of a sample.")
+	c.info = desc("info", "What runs here; always 1.", "version", "node")
+	c.uptime = desc("uptime_seconds", "Since the node started.")
+	c.channels = desc("channels", "Channels that the node follows.")
+	c.subscriptions = desc("subscriptions", "Open subscriptions.")
+	c.held = desc("tail_bytes", "Bytes in tails and pages of history.")
+	c.resumes = desc("resumes_total", "Subscriptions that began at a position: exact, or the reason of their gap.", "outcome")
+	c.historyReads = desc("history_reads_total", "Pages of history asked of the log.")
+	c.logErrors = desc("log_errors_total", "Calls of the log that failed.")
+	c.reconnects = desc("redis_reconnects_total", "Connections to Redis made anew.")
+	return c
 }
 
 // Describe implements [prometheus.Collector].
-func (c *stateCollector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
+func (c *stateCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range c.all {
+		ch <- d
+	}
+}
 
 // Collect implements [prometheus.Collector].
 func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
@@ -111,6 +111,9 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	count, sum, upTo := c.latency.histogram()
 	ch <- prometheus.MustNewConstHistogram(c.delay, count, sum, upTo)
+	send(c.connections, prometheus.GaugeValue, float64(s.open.sse.Load()), "sse")
+	send(c.connections, prometheus.GaugeValue, float64(s.open.websocket.Load()), "websocket")
+	send(c.connections, prometheus.GaugeValue, float64(s.open.poll.Load()), "poll")
 	send(c.deliveries, prometheus.CounterValue, float64(s.hub.delivered()))
 	send(c.writeTimeouts, prometheus.CounterValue, float64(s.hub.vanished.Load()))
 	send(c.info, prometheus.GaugeValue, 1, s.version, s.node)

@@ -1,0 +1,152 @@
+package server
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"runnel/auth"
+)
+
+type health struct {
+	Status, Cause, Version, Node, Store string
+	Uptime, Connections                 int
+}
+
+func TestHealth(t *testing.T) {
+	n := startNode(t)
+	var alive, ready health
+	eventually(t, "ready", func() bool { return n.send(request{method: "GET", path: "/readyz"}).StatusCode == http.StatusOK })
+	release, err := n.admit(&http.Request{RemoteAddr: "192.0.2.1:1"}, &auth.Claims{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	strict(t, n.send(request{method: "GET", path: "/healthz"}).body, &alive)
+	strict(t, n.send(request{method: "GET", path: "/readyz"}).body, &ready)
+	if alive != (health{"alive", "", "v0.0.0-test", "n1", "memory:", alive.Uptime, 1}) || ready.Status != "ready" || ready.Connections != 1 {
+		t.Errorf("%+v, %+v", alive, ready)
+	}
+	if r := n.send(request{method: "HEAD", path: "/readyz"}); r.StatusCode != http.StatusOK || r.body != "" {
+		t.Errorf("HEAD: %d %q", r.StatusCode, r.body)
+	}
+}
+
+func TestReadyNamesTheCause(t *testing.T) {
+	n := startNode(t)
+	n.store.Close()
+	var got health
+	eventually(t, "not ready", func() bool {
+		r := n.send(request{method: "GET", path: "/readyz"})
+		got = health{}
+		strict(t, r.body, &got)
+		return r.StatusCode == http.StatusServiceUnavailable
+	})
+	if got.Status != "unavailable" || got.Cause == "" {
+		t.Errorf("%+v", got)
+	}
+	if r := n.send(request{method: "GET", path: "/healthz"}); r.StatusCode != http.StatusOK {
+		t.Errorf("not alive: %d", r.StatusCode)
+	}
+}
+
+func TestAboutWithoutPage(t *testing.T) {
+	n := startNode(t)
+	if r := n.send(request{method: "GET", path: "/"}); r.body != `{"name":"runnel","version":"v0.0.0-test"}` {
+		t.Error(r.body)
+	}
+}
+
+// metricNames are the metrics that issue and operators' documents rely on.
+var metricNames = []string{
+	`runnel_connections{transport="sse"}`, `runnel_connections{transport="websocket"}`, `runnel_connections{transport="poll"}`,
+	"runnel_subscriptions", "runnel_channels", "runnel_tail_bytes", "runnel_uptime_seconds", "runnel_info{",
+	`runnel_publishes_total{outcome="stored"}`, `runnel_publishes_total{outcome="ephemeral"}`, `runnel_publishes_total{outcome="failed"}`,
+	"runnel_deliveries_total", "runnel_publish_to_write_seconds_bucket", "runnel_publish_to_write_seconds_count",
+	`runnel_resumes_total{outcome="exact"}`, `runnel_resumes_total{outcome="trimmed"}`, `runnel_resumes_total{outcome="expired"}`,
+	`runnel_resumes_total{outcome="unknown"}`, `runnel_resumes_total{outcome="rollback"}`,
+	"runnel_history_reads_total", "runnel_write_timeouts_total", `runnel_rejected_total{reason="connection_limit"}`,
+	"runnel_log_errors_total", "runnel_redis_reconnects_total", "go_goroutines", "process_open_fds",
+}
+
+func TestMetrics(t *testing.T) {
+	n := startNode(t)
+	n.publish("/channels/c/events", asJSON, "1")
+	n.publish("/channels/c/events?ephemeral=true", asJSON, "1")
+	n.publish("/channels/c/events", asJSON, "")
+	n.batch(asJSON, `[{"channel":"c","data":1},{"channel":"c"}]`, testAPIKey)
+	n.Server.metrics.latency.observe(3000000)
+	admin := n.token(auth.Claims{Subject: "root", Admin: true})
+	body := n.send(request{method: "GET", path: "/metrics", token: admin}).body
+	for _, name := range metricNames {
+		if !strings.Contains(body, "\n"+name) {
+			t.Errorf("no %s", name)
+		}
+	}
+	for _, line := range []string{`runnel_publishes_total{outcome="stored"} 2`, `runnel_publishes_total{outcome="ephemeral"} 1`,
+		`runnel_rejected_total{reason="bad_request"} 2`, "runnel_publish_to_write_seconds_count 1",
+		`runnel_publish_to_write_seconds_bucket{le="0.002048"} 0`, `runnel_publish_to_write_seconds_bucket{le="0.004096"} 1`} {
+		if !strings.Contains(body, "\n"+line+"\n") {
+			t.Errorf("no line %s", line)
+		}
+	}
+}
+
+func TestDocumentedMetricsExist(t *testing.T) {
+	doc, err := os.ReadFile("../docs/operations.md")
+	if os.IsNotExist(err) {
+		t.Skip("docs/operations.md is not written yet")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := startNode(t, demo)
+	body := n.send(request{method: "GET", path: "/metrics"}).body
+	for _, word := range strings.FieldsFunc(string(doc), func(r rune) bool {
+		return r != '_' && (r < 'a' || r > 'z') && (r < '0' || r > '9')
+	}) {
+		if strings.HasPrefix(word, "runnel_") && word != "runnel_token" && !strings.Contains(body, "\n"+word) {
+			t.Errorf("docs/operations.md names %s, which does not exist", word)
+		}
+	}
+}
+
+func TestAdminSurface(t *testing.T) {
+	n := startNode(t)
+	admin, user := n.token(auth.Claims{Subject: "root", Admin: true}), n.token(auth.Claims{Subject: "alice"})
+	for _, path := range []string{"/metrics", "/debug/pprof/", "/debug/pprof/goroutine"} {
+		n.wantCode(n.send(request{method: "GET", path: path}), http.StatusUnauthorized, codeUnauthorized)
+		n.wantCode(n.send(request{method: "GET", path: path, token: user}), http.StatusForbidden, codeForbidden)
+		n.wantCode(n.send(request{method: "GET", path: path, token: testAPIKey}), http.StatusForbidden, codeForbidden)
+		if r := n.send(request{method: "GET", path: path, token: admin}); r.StatusCode != http.StatusOK {
+			t.Errorf("%s: %d", path, r.StatusCode)
+		}
+	}
+	n.wantCode(n.send(request{method: "GET", path: "/debug/pprof/cmdline", token: admin}), http.StatusNotFound, codeNotFound)
+
+	elsewhere := startNode(t, func(c *Config, _ *auth.Config) { c.AdminElsewhere = true })
+	elsewhere.wantCode(elsewhere.send(request{method: "GET", path: "/metrics", token: admin}), http.StatusNotFound, codeNotFound)
+	for _, path := range []string{"/metrics", "/healthz", "/debug/pprof/heap"} {
+		w := httptest.NewRecorder()
+		elsewhere.AdminHandler().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		if w.Code != http.StatusOK {
+			t.Errorf("%s: %d", path, w.Code)
+		}
+	}
+
+	open := startNode(t, demo)
+	if r := open.send(request{method: "GET", path: "/metrics"}); r.StatusCode != http.StatusOK {
+		t.Errorf("demo mode: %d", r.StatusCode)
+	}
+}
+
+func TestDemoModeIsForLoopbackOnly(t *testing.T) {
+	n := startNode(t, demo)
+	if r := n.send(request{method: "POST", path: "/channels/c/events", kind: asJSON, body: "1"}); r.StatusCode != http.StatusCreated {
+		t.Errorf("%d %s", r.StatusCode, r.body)
+	}
+	r := n.send(request{method: "POST", path: "/channels/c/events", kind: asJSON, body: "1", header: []string{"Origin: https://evil.example"}})
+	n.wantCode(r, http.StatusForbidden, codeForbidden)
+}
