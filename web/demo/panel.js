@@ -95,8 +95,8 @@ export class Panel {
 }
 
 function tell({ after, count, gap }) {
-  if (gap) return `${lost(gap)} Since ${gap.last_event_id}: ${came(count)}.`;
-  return `Missed nothing: ${came(count)} after ${after}.`;
+  if (gap) return `${lost(gap)} Meanwhile ${came(count)} after ${gap.last_event_id}.`;
+  return `Missed nothing: meanwhile ${came(count)} after ${after}.`;
 }
 
 function came(count) {
