@@ -47,7 +47,7 @@ race: packages
 	$(call step,go test -race,go test -race -timeout 9m ./...)
 
 build:
-	go build -trimpath -o bin/runnel .
+	go build -trimpath -buildvcs=auto -o bin/runnel .
 
 run: build
 	bin/runnel
