@@ -197,7 +197,8 @@ func TestJWKSRotationAndOutage(t *testing.T) {
 	wantErr(t, verify(v, freshToken), ErrInvalid)
 
 	// An outage, then nonsense: known keys go on, of others nothing can be said.
-	for _, body := range []string{"", "<html>", `{"keys":[]}`, `{"keys":[{"kty":"oct","k":"AAAA"}]}`, strings.Repeat(" ", maxKeySet+1)} {
+	huge := string(jwks(t, jwk(t, fresh, "fresh", nil))) + strings.Repeat(" ", maxKeySet)
+	for _, body := range []string{"", "<html>", `{"keys":[]}`, `{"keys":[{"kty":"oct","k":"AAAA"}]}`, huge} {
 		s.answer(http.StatusOK, []byte(body))
 		if body == "" {
 			s.answer(http.StatusBadGateway, nil)
@@ -246,11 +247,11 @@ func TestJWKSBackgroundRefresh(t *testing.T) {
 	eventually(t, "the key is withdrawn", func() bool { return errors.Is(verify(v, token), ErrInvalid) })
 }
 
-// Made-up key IDs: many at once share a reading, and then there is a pause.
+// Made-up key IDs: all who ask during a reading share it, and then there is a
+// pause.
 func TestJWKSUnknownKeysAreLimited(t *testing.T) {
-	p := pairs()[1]
 	file := filepath.Join(t.TempDir(), "jwks.json")
-	if err := os.WriteFile(file, jwks(t, jwk(t, p, "k", nil)), 0o600); err != nil {
+	if err := os.WriteFile(file, jwks(t, jwk(t, pairs()[1], "k", nil)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	synctest.Test(t, func(t *testing.T) {
@@ -259,21 +260,46 @@ func TestJWKSUnknownKeysAreLimited(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer set.close()
-		var reads atomic.Int64
-		load := set.load
-		set.load = func(ctx context.Context) ([]byte, error) { reads.Add(1); return load(ctx) }
-		for second := range 30 {
-			var wg sync.WaitGroup
-			for i := range 20 {
-				wg.Go(func() { set.KeyRead(context.Background(), fmt.Sprint("made up ", second, i)) })
-			}
-			wg.Wait()
-			time.Sleep(time.Second)
+		var reads, answers atomic.Int64
+		goOn, load := make(chan struct{}), set.load
+		set.load = func(ctx context.Context) ([]byte, error) {
+			reads.Add(1)
+			<-goOn
+			return load(ctx)
 		}
-		if n := reads.Load(); n < 2 || n > 3 {
-			t.Errorf("600 made-up key IDs in 30 s caused %d readings", n)
+		for round := range int64(3) {
+			time.Sleep(usualPace.pause)
+			for i := range 20 {
+				go func() { set.KeyRead(context.Background(), fmt.Sprint("made up ", i)); answers.Add(1) }()
+				synctest.Wait()
+			}
+			if answers.Load() != 40*round {
+				t.Error("somebody did not wait for the reading")
+			}
+			goOn <- struct{}{}
+			synctest.Wait()
+			for i := range 20 {
+				set.KeyRead(context.Background(), fmt.Sprint("made up too ", i))
+				answers.Add(1)
+			}
+			if reads.Load() != round+1 || answers.Load() != 40*(round+1) {
+				t.Errorf("%d readings for %d answers in round %d", reads.Load(), answers.Load(), round)
+			}
 		}
 	})
+}
+
+// Tokens with a secret's signature are none of the key set's business.
+func TestJWKSIsNotAskedForHMAC(t *testing.T) {
+	s := newKeyServer(t, jwks(t, jwk(t, pairs()[1], "k", nil)))
+	v := openWith(t, Config{JWKS: s.URL, Secrets: [][]byte{secret}}, lazy)
+	if err := verify(v, signed(t, jwt.SigningMethodHS256, secret, "unknown", claims(nil))); err != nil {
+		t.Error(err)
+	}
+	wantErr(t, verify(v, signed(t, jwt.SigningMethodHS256, secondary, "unknown", claims(nil))), ErrInvalid)
+	if n := s.hits.Load(); n != 1 {
+		t.Errorf("asked %d times", n)
+	}
 }
 
 // Who waits for a slow key server is let go by its context and by Close.

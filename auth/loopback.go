@@ -30,7 +30,6 @@ func loopback(host string) bool {
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		return true
 	}
-	v6, bracketed := strings.CutPrefix(host, "[")
-	addr, err := netip.ParseAddr(strings.TrimSuffix(v6, "]"))
-	return err == nil && addr.IsLoopback() && addr.Is6() == bracketed && !addr.Is4In6()
+	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && addr.IsLoopback() && !addr.Is4In6()
 }

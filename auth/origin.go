@@ -63,7 +63,7 @@ func validHost(s string) bool {
 			return false
 		}
 	}
-	return s != "" && s[0] != '.' && !strings.Contains(s, "..")
+	return s != "" && s[0] != '.'
 }
 
 func portOf(port, scheme string) string {
@@ -114,7 +114,7 @@ func (o *origins) lists(page origin) bool {
 		return true
 	}
 	for _, b := range o.below {
-		if page.scheme == b.scheme && page.port == b.port && len(page.host) > len(b.host) && strings.HasSuffix(page.host, b.host) {
+		if page.scheme == b.scheme && page.port == b.port && strings.HasSuffix(page.host, b.host) {
 			return true
 		}
 	}

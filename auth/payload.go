@@ -31,6 +31,8 @@ const (
 // of two duplicates wins, and broken UTF-8 becomes U+FFFD, so that two readers
 // of a token could see two different users in it.
 type payload struct {
+	jwt.Claims // nil: the parser asks for the type only, rules.check does the checking
+
 	Subject   string
 	Expires   time.Time // zero: not there
 	NotBefore time.Time // zero: not there
@@ -195,26 +197,10 @@ func checkSubject(sub string) error {
 		return refuse(ErrInvalid, `the token needs a claim "sub"`)
 	case len(sub) > maxSubject:
 		return refuse(ErrInvalid, `the token's claim "sub" is longer than %d bytes`, maxSubject)
-	case !utf8.ValidString(sub) || strings.ContainsFunc(sub, unprintable):
+	case strings.ContainsFunc(sub, unprintable):
 		return refuse(ErrInvalid, `the token's claim "sub" has a control character or is not Unicode text`)
 	}
 	return nil
 }
 
 func unprintable(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }
-
-// The accessors make payload a jwt.Claims; the checks are in rules.check.
-
-func (p *payload) GetExpirationTime() (*jwt.NumericDate, error) { return numericDate(p.Expires), nil }
-func (p *payload) GetNotBefore() (*jwt.NumericDate, error)      { return numericDate(p.NotBefore), nil }
-func (p *payload) GetIssuedAt() (*jwt.NumericDate, error)       { return nil, nil }
-func (p *payload) GetAudience() (jwt.ClaimStrings, error)       { return p.Audience, nil }
-func (p *payload) GetIssuer() (string, error)                   { return p.Issuer, nil }
-func (p *payload) GetSubject() (string, error)                  { return p.Subject, nil }
-
-func numericDate(t time.Time) *jwt.NumericDate {
-	if t.IsZero() {
-		return nil
-	}
-	return jwt.NewNumericDate(t)
-}

@@ -82,10 +82,8 @@ func sentence(err error) error {
 		return known
 	case errors.Is(err, jwt.ErrTokenMalformed):
 		return refuse(ErrInvalid, "the token is no JSON Web Token")
-	case errors.Is(err, jwt.ErrTokenSignatureInvalid), errors.Is(err, jwt.ErrTokenUnverifiable):
-		return refuse(ErrInvalid, "the token's algorithm is not one that is accepted here")
 	}
-	return refuse(ErrInvalid, "%s", ErrInvalid)
+	return refuse(ErrInvalid, "the token's algorithm is not one that is accepted here")
 }
 
 // check holds the signed claims against the clock and the configuration.
