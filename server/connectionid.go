@@ -37,7 +37,8 @@ func parseConnectionID(id string) ([]byte, bool) {
 		return nil, false
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(id)
-	return b, err == nil
+	// The decoder passes over line breaks: then b is short.
+	return b, err == nil && len(b) == connectionRandom+connectionHash
 }
 
 func connectionSum(random []byte, user string) []byte {

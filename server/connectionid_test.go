@@ -19,7 +19,7 @@ func TestConnectionIDs(t *testing.T) {
 			}
 		}
 	}
-	for _, bad := range []string{"", "x", strings.Repeat("A", 19), strings.Repeat("A", 21), strings.Repeat("*", 20), strings.Repeat("A", 20)} {
+	for _, bad := range []string{"", "x", strings.Repeat("A", 19), strings.Repeat("A", 21), strings.Repeat("*", 20), strings.Repeat("A", 20), "\n\n\n\n\n\n\n\n0000\n0000000"} {
 		if connectionBelongs(bad, "alice") {
 			t.Errorf("%q belongs to somebody", bad)
 		}
@@ -29,6 +29,7 @@ func TestConnectionIDs(t *testing.T) {
 func FuzzConnectionID(f *testing.F) {
 	f.Add("AAAAAAAAAAAAAAAAAAAA", "alice")
 	f.Add(newConnectionID("bob"), "bob2")
+	f.Add("\n\n\n\n\n\n\n\n0000\n0000000", "0") // base64 of nearly nothing
 	f.Fuzz(func(t *testing.T, id, user string) {
 		if connectionBelongs(id, user) {
 			if _, ok := parseConnectionID(id); !ok {
