@@ -43,6 +43,7 @@ type RedisOptions struct {
 type Redis struct {
 	client  *redis.Client
 	options *redis.Options
+	dial    dialer
 	logger  *slog.Logger
 
 	queues  []chan *redisAppend // one per sender
@@ -72,11 +73,12 @@ func OpenRedis(o RedisOptions) (*Redis, error) {
 		return nil, err
 	}
 	quietRedis()
-	r := &Redis{options: options, logger: o.Logger}
+	r := &Redis{options: options, logger: o.Logger, dial: redis.NewDialer(options)}
 	if r.logger == nil {
 		r.logger = slog.Default()
 	}
 	options.OnConnect = r.checkPolicy
+	options.Dialer = r.dial.orFail
 	r.client = redis.NewClient(options)
 	r.startSenders()
 	r.startFollowing()

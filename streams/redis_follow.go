@@ -2,6 +2,7 @@ package streams
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -20,22 +21,6 @@ const (
 	subscribeChunk = 500
 )
 
-// redisFollowed is who hears of which channel.
-type redisFollowed struct {
-	mu      sync.Mutex
-	live    map[string]*redisFollow // by pub/sub name
-	changed map[string]struct{}     // pub/sub names to subscribe to, or not any more
-	conn    *watchedConn            // what messages come through; nil while there is none
-
-	wake chan struct{} // has room for one: something has changed
-}
-
-// redisFollow is one call of Follow.
-type redisFollow struct {
-	Follower
-	hears bool // the first Resync has been; what came before was for another one
-}
-
 // Follow implements [Log].
 func (r *Redis) Follow(channel string, f Follower) (stop func()) {
 	if !r.enter() {
@@ -47,87 +32,17 @@ func (r *Redis) Follow(channel string, f Follower) (stop func()) {
 	return func() { r.followed.remove(name, own) }
 }
 
-func (s *redisFollowed) set(name string, own *redisFollow) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.live[name] = own
-	s.change(name)
-}
-
-func (s *redisFollowed) remove(name string, own *redisFollow) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.live[name] == own {
-		delete(s.live, name)
-		s.change(name)
-	}
-}
-
-// change has the name looked at by the session, if there is one; a new one
-// begins with all there are.
-func (s *redisFollowed) change(name string) {
-	if s.conn != nil {
-		s.changed[name] = struct{}{}
-	}
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
-}
-
-// takeChanged returns what is to be subscribed to and what is not any more.
-func (s *redisFollowed) takeChanged() (subscribe, unsubscribe []string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for name := range s.changed {
-		if s.live[name] != nil {
-			subscribe = append(subscribe, name)
-		} else {
-			unsubscribe = append(unsubscribe, name)
-		}
-	}
-	clear(s.changed)
-	return subscribe, unsubscribe
-}
-
-// begin has a connection serve from now on: everything is to be subscribed to.
-func (s *redisFollowed) begin(conn *watchedConn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.conn = conn
-	s.changed = make(map[string]struct{}, len(s.live))
-	for name := range s.live {
-		s.changed[name] = struct{}{}
-	}
-}
-
-func (s *redisFollowed) end() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.conn, s.changed = nil, nil
-}
-
-func (s *redisFollowed) get(name string) *redisFollow {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.live[name]
-}
-
-func (s *redisFollowed) any() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.live) > 0
-}
-
 // Refollow drops the connection that messages come through and subscribes on
 // a new one: for when messages that should come do not. Followers hear Resync.
 func (r *Redis) Refollow() {
 	r.followed.mu.Lock()
 	defer r.followed.mu.Unlock()
 	if r.followed.conn != nil {
-		r.followed.conn.cut()
+		_ = r.followed.conn.cut(errRefollow)
 	}
 }
+
+var errRefollow = errors.New("messages that were due did not come")
 
 // Reconnects returns how often the connection that messages come through was
 // made anew.
@@ -190,7 +105,7 @@ func pause(ctx context.Context, d time.Duration) {
 // without a word; so it gets a client whose only connection this is.
 func (r *Redis) session(ctx context.Context, connected func()) error {
 	options := *r.options
-	line := &oneLine{ctx: ctx, dial: redis.NewDialer(r.options)}
+	line := &oneLine{ctx: ctx, dial: r.dial}
 	options.Dialer = line.once
 	client := redis.NewClient(&options)
 	defer client.Close()
@@ -205,17 +120,13 @@ func (r *Redis) session(ctx context.Context, connected func()) error {
 	defer r.followed.end()
 	connected()
 
-	var watching sync.WaitGroup
-	defer watching.Wait()
-	defer line.hangUp()
-	watching.Go(func() {
-		defer line.hangUp()
-		r.tend(ctx, pubsub, line.conn)
-	})
+	var tending sync.WaitGroup
+	defer tending.Wait()
+	tending.Go(func() { _ = line.conn.cut(r.tend(ctx, pubsub, line.conn)) })
 	for {
 		message, err := pubsub.Receive(ctx)
 		if err != nil {
-			return err
+			return line.conn.cut(err)
 		}
 		r.received(message)
 	}
@@ -248,22 +159,22 @@ func (r *Redis) received(message any) {
 }
 
 // tend keeps the subscriptions of a session as they should be, and ends when
-// the connection is dead or ctx done.
-func (r *Redis) tend(ctx context.Context, pubsub *redis.PubSub, conn *watchedConn) {
+// the connection is given up, which may be its own doing.
+func (r *Redis) tend(ctx context.Context, pubsub *redis.PubSub, conn *watchedConn) error {
 	tick := time.NewTicker(silenceTick)
 	defer tick.Stop()
 	for {
 		if err := r.subscribe(ctx, pubsub); err != nil {
-			return
+			return err
 		}
 		select {
 		case <-r.followed.wake:
 		case <-tick.C:
 			if err := conn.check(func() error { return pubsub.Ping(ctx) }); err != nil {
-				return
+				return err
 			}
 		case <-conn.gone:
-			return
+			return conn.cause
 		}
 	}
 }

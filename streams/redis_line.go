@@ -3,6 +3,7 @@ package streams
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -26,8 +27,9 @@ type watchedConn struct {
 	net.Conn
 	heard atomic.Int64 // when something was last read, in ns
 	asked time.Time
-	gone  chan struct{} // closed by cut
 	once  sync.Once
+	gone  chan struct{} // closed by cut
+	cause error         // why, once gone is closed
 }
 
 func newWatchedConn(conn net.Conn) *watchedConn {
@@ -42,10 +44,15 @@ func (c *watchedConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// cut closes the connection: reads and writes under way fail.
-func (c *watchedConn) cut() {
-	c.once.Do(func() { close(c.gone) })
-	_ = c.Conn.Close()
+// cut closes the connection: reads and writes under way fail. It returns why,
+// which is the first cause given.
+func (c *watchedConn) cut(cause error) error {
+	c.once.Do(func() {
+		c.cause = cause
+		close(c.gone)
+		_ = c.Conn.Close()
+	})
+	return c.cause
 }
 
 // check asks for a sign of life after a silence, and fails after a long one.
@@ -61,10 +68,35 @@ func (c *watchedConn) check(ask func() error) error {
 	return nil
 }
 
+// failedConn stands for a connection that could not be made: the first use
+// brings the error. The library counts failed dials, and after some answers
+// everybody with the last one while a goroutine that nobody can wait for tries
+// again every second; it would be late to see the server come back.
+type failedConn struct {
+	net.Conn
+	err error
+}
+
+func (c failedConn) Read([]byte) (int, error)  { return 0, c.err }
+func (c failedConn) Write([]byte) (int, error) { return 0, c.err }
+
+type dialer func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// orFail has a failure to dial come with the first use of the connection.
+func (dial dialer) orFail(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := dial(ctx, network, addr)
+	if err != nil {
+		end, _ := net.Pipe()
+		// The library takes one layer off the error, which has to be this one.
+		return failedConn{end, fmt.Errorf("%w", err)}, nil
+	}
+	return conn, nil
+}
+
 // oneLine dials once, and hangs up when ctx is done.
 type oneLine struct {
 	ctx  context.Context
-	dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	dial dialer
 	conn *watchedConn // nil before the call
 	stop func() bool
 }
@@ -80,13 +112,13 @@ func (l *oneLine) once(ctx context.Context, network, addr string) (net.Conn, err
 		return nil, err
 	}
 	l.conn = newWatchedConn(conn)
-	l.stop = context.AfterFunc(l.ctx, l.conn.cut)
+	l.stop = context.AfterFunc(l.ctx, func() { _ = l.conn.cut(l.ctx.Err()) })
 	return l.conn, nil
 }
 
 func (l *oneLine) hangUp() {
 	if l.conn != nil {
 		l.stop()
-		l.conn.cut()
+		_ = l.conn.cut(errOneLine)
 	}
 }

@@ -1,7 +1,14 @@
 package streams_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -36,7 +43,15 @@ func plainClient(tb testing.TB, server *streamstest.RedisServer) *redis.Client {
 
 func openRedis(tb testing.TB, server *streamstest.RedisServer) *streams.Redis {
 	tb.Helper()
-	log, err := streams.OpenRedis(streams.RedisOptions{URL: server.URL()})
+	return openRedisWith(tb, streams.RedisOptions{URL: server.URL()})
+}
+
+func openRedisWith(tb testing.TB, o streams.RedisOptions) *streams.Redis {
+	tb.Helper()
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	log, err := streams.OpenRedis(o)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -46,4 +61,189 @@ func openRedis(tb testing.TB, server *streamstest.RedisServer) *streams.Redis {
 		}
 	})
 	return log
+}
+
+var aDay = streams.Retention{Count: 1000, Age: 24 * time.Hour}
+
+func text(s string) streams.Draft { return streams.Draft{Data: []byte(s), Text: true} }
+
+// add appends the drafts and returns their IDs.
+func add(t *testing.T, log streams.Log, channel string, drafts ...streams.Draft) []streams.ID {
+	t.Helper()
+	results, err := log.Append(t.Context(), channel, aDay, drafts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := make([]streams.ID, len(results))
+	for i, r := range results {
+		if r.Err != nil {
+			t.Fatal(r.Err)
+		}
+		ids[i] = r.ID
+	}
+	return ids
+}
+
+func read(t *testing.T, log streams.Log, channel string, q streams.Query) streams.Page {
+	t.Helper()
+	page, err := log.Range(t.Context(), channel, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page
+}
+
+var everything = streams.Query{Events: 1 << 20, Bytes: 1 << 30}
+
+// within waits until ok, and fails the test when that takes too long.
+func within(t *testing.T, d time.Duration, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(d); !ok(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("did not come within %v: %s", d, what)
+		}
+	}
+}
+
+// An operator sees with redis-cli what there is, and nothing lives for ever.
+func TestRedisKeys(t *testing.T) {
+	server := streamstest.StartRedis(t)
+	log, plain := openRedis(t, server), plainClient(t, server)
+	ids := add(t, log, "orders",
+		streams.Draft{Data: []byte(`{"a":1}`)},
+		streams.Draft{Type: "paid", Data: []byte("x"), Text: true, From: "ana", Exclude: "c1", Key: "k"})
+	entries, err := plain.XRange(t.Context(), "runnel:{orders}:log", "-", "+").Result()
+	if err != nil || len(entries) != 2 {
+		t.Fatal(entries, err)
+	}
+	base := read(t, log, "orders", everything).Base
+	for i, want := range []map[string]any{
+		{"prev": base.String(), "data": `{"a":1}`},
+		{"prev": ids[0].String(), "event": "paid", "data": "x", "text": "1", "from": "ana", "exclude": "c1"},
+	} {
+		if entries[i].ID != ids[i].String() || fmt.Sprint(entries[i].Values) != fmt.Sprint(want) {
+			t.Errorf("entry %v, want %v %v", entries[i], ids[i], want)
+		}
+	}
+	if head := plain.Get(t.Context(), "runnel:{orders}:head").Val(); head != ids[1].String()+" "+base.String() {
+		t.Errorf("head %q", head)
+	}
+	read(t, log, "nobody", everything)
+	lives := map[string]time.Duration{
+		"runnel:{orders}:log":  24 * time.Hour,
+		"runnel:{orders}:head": 31 * 24 * time.Hour,
+		"runnel:{orders}:key:": streams.KeyLife,
+		"runnel:{nobody}:head": 7 * 24 * time.Hour,
+	}
+	for _, key := range plain.Keys(t.Context(), "*").Val() {
+		prefix, life := key, time.Duration(0)
+		if i := strings.Index(key, ":key:"); i > 0 {
+			prefix = key[:i+5]
+		}
+		life = lives[prefix]
+		delete(lives, prefix)
+		if ttl := plain.PTTL(t.Context(), key).Val(); ttl > life || ttl < life-time.Minute {
+			t.Errorf("%s lives for %v, want %v", key, ttl, life)
+		}
+	}
+	if len(lives) > 0 {
+		t.Errorf("missing keys: %v", lives)
+	}
+}
+
+// Heads has a head that is about to go live on, and looks at others only.
+func TestRedisHeadsRenew(t *testing.T) {
+	server := streamstest.StartRedis(t)
+	log, plain := openRedis(t, server), plainClient(t, server)
+	add(t, log, "a", text("1"))
+	for _, c := range []struct{ before, after time.Duration }{
+		{time.Hour, 30 * 24 * time.Hour},
+		{30*24*time.Hour - time.Hour, 30*24*time.Hour - time.Hour},
+	} {
+		plain.PExpire(t.Context(), "runnel:{a}:head", c.before)
+		if _, err := log.Heads(t.Context(), []string{"a"}); err != nil {
+			t.Fatal(err)
+		}
+		if ttl := plain.PTTL(t.Context(), "runnel:{a}:head").Val(); (ttl - c.after).Abs() > time.Minute {
+			t.Errorf("after %v it lives for %v", c.before, ttl)
+		}
+	}
+}
+
+func TestRedisScriptFlush(t *testing.T) {
+	server := streamstest.StartRedis(t)
+	log, plain := openRedis(t, server), plainClient(t, server)
+	var callers sync.WaitGroup
+	for i := range 8 {
+		callers.Go(func() {
+			for range 100 {
+				if _, err := log.Append(t.Context(), fmt.Sprint("c", i%3), aDay, []streams.Draft{text("x")}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for range 20 {
+		if err := plain.ScriptFlush(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := log.Heads(t.Context(), []string{"c0", "c1"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	callers.Wait()
+	total := 0
+	for i := range 3 {
+		total += len(read(t, log, fmt.Sprint("c", i), everything).Events)
+	}
+	if total != 800 {
+		t.Errorf("%d of 800 events", total)
+	}
+}
+
+func TestRedisClosed(t *testing.T) {
+	server := streamstest.StartRedis(t)
+	log := openRedis(t, server)
+	var callers sync.WaitGroup
+	acknowledged := make(chan streams.ID, 10000)
+	for range 8 {
+		callers.Go(func() {
+			for {
+				results, err := log.Append(context.Background(), "a", aDay, []streams.Draft{text("x")})
+				if err != nil {
+					if !errors.Is(err, streams.ErrClosed) {
+						t.Error(err)
+					}
+					return
+				}
+				acknowledged <- results[0].ID
+			}
+		})
+	}
+	within(t, 10*time.Second, "some appends", func() bool { return len(acknowledged) > 100 })
+	if err := log.Close(); err != nil {
+		t.Error(err)
+	}
+	callers.Wait()
+	if _, err := log.Range(t.Context(), "a", everything); !errors.Is(err, streams.ErrClosed) {
+		t.Error(err)
+	}
+	if _, err := log.Heads(t.Context(), nil); !errors.Is(err, streams.ErrClosed) {
+		t.Error(err)
+	}
+	if _, err := log.TakeTicket(t.Context(), "x"); !errors.Is(err, streams.ErrClosed) {
+		t.Error(err)
+	}
+	log.Follow("a", nil)()
+	close(acknowledged)
+	last := streams.ID{}
+	for id := range acknowledged {
+		if last.Less(id) {
+			last = id
+		}
+	}
+	// With nothing half done at the end, the last one acknowledged is the last.
+	if page := read(t, openRedis(t, server), "a", everything); page.Last != last {
+		t.Errorf("acknowledged up to %v, stored up to %v", last, page.Last)
+	}
 }

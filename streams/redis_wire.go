@@ -58,7 +58,7 @@ func parseMessageIDs(e *Event, id, prev string) bool {
 	if e.ID.IsZero() {
 		return e.Prev.IsZero()
 	}
-	return e.ID.N > 0 && e.Prev.Less(e.ID)
+	return e.ID.N == e.Prev.N+1 && e.Prev.Less(e.ID)
 }
 
 // splitFields cuts the line into exactly as many fields as there is room for.

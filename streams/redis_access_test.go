@@ -1,0 +1,156 @@
+package streams_test
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"log/slog"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"runnel/streams"
+	"runnel/streams/streamstest"
+)
+
+// The least a Redis user has to be allowed, another database, and a warning
+// about a server that would throw events away.
+func TestRedisAccess(t *testing.T) {
+	server := streamstest.StartRedis(t, "--maxmemory-policy", "allkeys-lru")
+	plain := plainClient(t, server)
+	err := plain.Do(t.Context(), "ACL", "SETUSER", "hub", "on", ">s3cret/word", "~runnel:*", "&runnel:*",
+		"+hello", "+auth", "+ping", "+select", "+info", "+eval", "+evalsha", "+time", "+get", "+set", "+getdel",
+		"+ttl", "+expire", "+pexpire", "+xadd", "+xtrim", "+xrange", "+xrevrange", "+xinfo|stream",
+		"+publish", "+subscribe", "+unsubscribe").Err()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines lockedBuffer
+	log := openRedisWith(t, streams.RedisOptions{
+		URL:    "redis://hub:s3cret%2Fword@" + server.Addr + "/3",
+		Logger: slog.New(slog.NewTextHandler(&lines, nil)),
+	})
+	ear := listen(t, log, "a")
+	add(t, log, "a", text("1"), streams.Draft{Data: []byte("2"), Ephemeral: true, Key: "k"})
+	within(t, 10*time.Second, "both events", func() bool { return ear.count() == 2 })
+	read(t, log, "a", everything)
+	if _, err := log.Heads(t.Context(), []string{"a", "b"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := log.PutTicket(t.Context(), "t", []byte("v"), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := log.TakeTicket(t.Context(), "t"); string(v) != "v" || err != nil {
+		t.Fatal(v, err)
+	}
+	if n := plain.DBSize(t.Context()).Val(); n != 0 {
+		t.Errorf("%d keys in database 0", n)
+	}
+	if n := strings.Count(lines.String(), "maxmemory_policy=allkeys-lru"); n != 1 {
+		t.Errorf("%d warnings: %s", n, lines.String())
+	}
+	wrong := openRedisWith(t, streams.RedisOptions{URL: "redis://hub:other@" + server.Addr})
+	if _, err := wrong.Append(t.Context(), "a", aDay, []streams.Draft{text("x")}); !errors.Is(err, streams.ErrUnavailable) {
+		t.Error(err)
+	}
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+func TestRedisURL(t *testing.T) {
+	for url, want := range map[string]string{
+		"":                                    "begins with redis://",
+		"localhost:6379":                      "begins with redis://",
+		"http://localhost":                    "begins with redis://",
+		"redis+sentinel://h,h/master":         "redis+sentinel:// is not supported yet",
+		"redis+cluster://h,h":                 "redis+cluster:// is not supported yet",
+		"redis://u:s3cret@localhost/a":        "database",
+		"redis://u:s3cret@local host":         "wrong",
+		"redis://u:s3cret@localhost:port":     "wrong",
+		"rediss://u:s3cret%zz@localhost":      "wrong",
+		"redis://u:s3cret@localhost/1?foo=ba": "wrong",
+	} {
+		_, err := streams.OpenRedis(streams.RedisOptions{URL: url})
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
+func TestRedisTLS(t *testing.T) {
+	cert, key := selfSigned(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	_ = l.Close()
+	streamstest.StartRedis(t, "--tls-port", port, "--tls-cert-file", cert, "--tls-key-file", key,
+		"--tls-ca-cert-file", cert, "--tls-auth-clients", "no")
+
+	log := openRedisWith(t, streams.RedisOptions{URL: "rediss://127.0.0.1:" + port + "?skip_verify=true"})
+	ear := listen(t, log, "a")
+	add(t, log, "a", text("1"))
+	within(t, 10*time.Second, "the event", func() bool { return ear.count() == 1 })
+	resyncs := ear.times()
+	log.Refollow()
+	within(t, 10*time.Second, "another Resync", func() bool { return ear.times() > resyncs })
+
+	distrustful := openRedisWith(t, streams.RedisOptions{URL: "rediss://127.0.0.1:" + port})
+	_, err = distrustful.Append(t.Context(), "a", aDay, []streams.Draft{text("2")})
+	if !errors.Is(err, streams.ErrUnavailable) || !strings.Contains(err.Error(), "certificate") {
+		t.Error(err)
+	}
+}
+
+// selfSigned writes a certificate that nobody trusts, and its key.
+func selfSigned(t *testing.T) (cert, key string) {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	signed, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	for path, block := range map[string]*pem.Block{
+		cert: {Type: "CERTIFICATE", Bytes: signed},
+		key:  {Type: "PRIVATE KEY", Bytes: encoded},
+	} {
+		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return cert, key
+}

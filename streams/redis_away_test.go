@@ -1,0 +1,188 @@
+package streams_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"runnel/streams"
+	"runnel/streams/streamstest"
+)
+
+// Nobody knows whether what a stalled server was sent will be done; with its
+// key it is done once.
+func TestRedisPaused(t *testing.T) {
+	server := streamstest.StartRedis(t)
+	var lines lockedBuffer
+	log := openRedisWith(t, streams.RedisOptions{
+		URL: server.URL(), ReadTimeout: 300 * time.Millisecond, WriteTimeout: 300 * time.Millisecond,
+		DialTimeout: 300 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&lines, nil)),
+	})
+	ear := listen(t, log, "a")
+	add(t, log, "a", text("before"))
+	draft := []streams.Draft{{Data: []byte("x"), Text: true, Key: "k"}}
+
+	server.Pause()
+	began := time.Now()
+	if _, err := log.Append(t.Context(), "a", aDay, draft); !errors.Is(err, streams.ErrUnknownOutcome) {
+		t.Error("sent and not answered:", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := log.Append(ctx, "a", aDay, draft)
+	if !errors.Is(err, context.DeadlineExceeded) ||
+		!errors.Is(err, streams.ErrUnavailable) && !errors.Is(err, streams.ErrUnknownOutcome) {
+		t.Error("with a deadline:", err)
+	}
+	if _, err := log.Range(t.Context(), "a", everything); !errors.Is(err, streams.ErrUnavailable) {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("three answers took %v", took)
+	}
+	within(t, 15*time.Second, "the connection to be given up", func() bool {
+		return strings.Contains(lines.String(), "lost the Redis")
+	})
+	resyncs := ear.times()
+	server.Resume()
+
+	within(t, 15*time.Second, "another Resync", func() bool { return ear.times() > resyncs })
+	id := insist(t, log, "a", "after")
+	results, err := log.Append(t.Context(), "a", aDay, draft)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := read(t, log, "a", everything)
+	once := 0
+	for _, e := range page.Events {
+		if string(e.Data) == "x" {
+			once++
+		}
+	}
+	if once != 1 || len(page.Events) != 3 || results[0].ID.IsZero() || id.IsZero() {
+		t.Errorf("%d events, %d of them x", len(page.Events), once)
+	}
+	within(t, 10*time.Second, "all events at the follower", func() bool { return ear.knows(page.Events) })
+}
+
+// What waits behind a stalled batch was never sent, and says so.
+func TestRedisGivenUpBeforeSent(t *testing.T) {
+	server := streamstest.StartRedis(t)
+	log := openRedisWith(t, streams.RedisOptions{URL: server.URL(), ReadTimeout: 10 * time.Second})
+	add(t, log, "a", text("before"))
+	giveUp := func(data string) error {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		_, err := log.Append(ctx, "a", aDay, []streams.Draft{text(data)})
+		return err
+	}
+	server.Pause()
+	within(t, 10*time.Second, "an append that was sent", func() bool {
+		return errors.Is(giveUp("sent"), streams.ErrUnknownOutcome)
+	})
+	var callers sync.WaitGroup
+	for range 10 {
+		callers.Go(func() {
+			if err := giveUp("given up"); !errors.Is(err, streams.ErrUnavailable) {
+				t.Error(err)
+			}
+		})
+	}
+	callers.Wait()
+	server.Resume()
+	insist(t, log, "a", "after")
+	events := read(t, log, "a", everything).Events
+	if len(events) != 3 || string(events[1].Data) != "sent" {
+		t.Errorf("%d events", len(events))
+	}
+}
+
+// A store that is away is waited for.
+func TestRedisAway(t *testing.T) {
+	server := streamstest.StartRedis(t)
+	server.Stop()
+	log := openRedis(t, server)
+	ear := listenAnyway(t, log, "a")
+	for range 100 { // more often than there are connections
+		if _, err := log.Append(t.Context(), "a", aDay, []streams.Draft{text("x")}); !errors.Is(err, streams.ErrUnavailable) || !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Fatal(err)
+		}
+	}
+	if _, err := log.Heads(t.Context(), []string{"a"}); !errors.Is(err, streams.ErrUnavailable) {
+		t.Error(err)
+	}
+	if err := log.PutTicket(t.Context(), "a", nil, time.Second); !errors.Is(err, streams.ErrUnavailable) {
+		t.Error(err)
+	}
+	server.Restart()
+	within(t, 10*time.Second, "the first Resync", func() bool { return ear.times() > 0 })
+	insist(t, log, "a", "there")
+	within(t, 10*time.Second, "the event", func() bool { return ear.count() > 0 })
+	if n := len(read(t, log, "a", everything).Events); n != 1 || log.Reconnects() != 0 {
+		t.Errorf("%d events, %d reconnects", n, log.Reconnects())
+	}
+}
+
+// A full Redis takes nothing and still answers readers.
+func TestRedisFull(t *testing.T) {
+	server := streamstest.StartRedis(t)
+	log, plain := openRedis(t, server), plainClient(t, server)
+	add(t, log, "a", text("1"))
+	plain.ConfigSet(t.Context(), "maxmemory", "1")
+	for _, d := range []streams.Draft{text("2"), {Data: []byte("3"), Ephemeral: true, Key: "k"}} {
+		if _, err := log.Append(t.Context(), "a", aDay, []streams.Draft{d}); !errors.Is(err, streams.ErrUnavailable) {
+			t.Error(err)
+		}
+	}
+	if page := read(t, log, "a", everything); len(page.Events) != 1 {
+		t.Errorf("%+v", page)
+	}
+	if _, err := log.Heads(t.Context(), []string{"a"}); err != nil {
+		t.Error(err)
+	}
+	plain.ConfigSet(t.Context(), "maxmemory", "0")
+	if id := add(t, log, "a", text("2"))[0]; id.N != 2 {
+		t.Error(id)
+	}
+}
+
+// A master that was demoted takes nothing and says nothing about positions.
+func TestRedisDemoted(t *testing.T) {
+	master, server := streamstest.StartRedis(t), streamstest.StartRedis(t)
+	log, plain := openRedis(t, server), plainClient(t, server)
+	add(t, log, "a", text("1"))
+	host, port, _ := strings.Cut(master.Addr, ":")
+	if err := plain.ReplicaOf(t.Context(), host, port).Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []streams.Draft{text("2"), {Data: []byte("3"), Ephemeral: true}} {
+		if _, err := log.Append(t.Context(), "a", aDay, []streams.Draft{d}); !errors.Is(err, streams.ErrUnavailable) {
+			t.Error(err)
+		}
+	}
+	if _, err := log.Range(t.Context(), "a", everything); !errors.Is(err, streams.ErrUnavailable) {
+		t.Error(err)
+	}
+	if _, err := log.Heads(t.Context(), []string{"a"}); !errors.Is(err, streams.ErrUnavailable) {
+		t.Error(err)
+	}
+}
+
+// With too few replicas nothing is appended, and history is still there.
+func TestRedisTooFewReplicas(t *testing.T) {
+	server := streamstest.StartRedis(t)
+	log, plain := openRedis(t, server), plainClient(t, server)
+	add(t, log, "a", text("1"))
+	plain.ConfigSet(t.Context(), "min-replicas-to-write", "1")
+	if _, err := log.Append(t.Context(), "a", aDay, []streams.Draft{text("2")}); !errors.Is(err, streams.ErrUnavailable) {
+		t.Error(err)
+	}
+	if page := read(t, log, "a", everything); len(page.Events) != 1 {
+		t.Errorf("%+v", page)
+	}
+}
