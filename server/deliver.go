@@ -109,7 +109,7 @@ func (f *feed) encode(w *worker, s *streams.Subscription, batch *streams.Batch) 
 			at = e.ID
 		}
 	}
-	w.tally.delivered(batch.Events)
+	w.tally.delivered(batch)
 }
 
 // passBy tells of an event that this connection does not get by its position

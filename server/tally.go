@@ -21,14 +21,18 @@ type tally struct {
 const latencySample = 16
 
 // delivered counts events about to be written, and measures now and then how
-// long ago the last of them was appended.
-func (t *tally) delivered(events []*streams.Event) {
-	if len(events) == 0 {
+// long ago the last of them was appended, if the feed had waited for it.
+func (t *tally) delivered(b *streams.Batch) {
+	n := len(b.Events)
+	if n == 0 {
 		return
 	}
-	t.events.Add(uint64(len(events)))
+	t.events.Add(uint64(n))
+	if !b.Live {
+		return
+	}
 	t.batches++
-	if e := events[len(events)-1]; t.batches%latencySample == 1 && !e.Ephemeral() {
+	if e := b.Events[n-1]; t.batches%latencySample == 1 && !e.Ephemeral() {
 		t.latency(time.Since(e.ID.Time()))
 	}
 }

@@ -41,8 +41,10 @@ type Subscription struct {
 	number     uint64 // of the tail's event that comes next; 0: to be found by position
 	gap        *Gap   // to be told before anything else
 	verdict    verdict
+	asked      uint64 // the tail's end when the log was asked for the verdict
 	aheadSince time.Time
 	retry      *time.Timer
+	awaited    bool // it waits, or waited, for what comes next
 	resuming   bool // not yet counted as a resume
 	closed     bool
 }
@@ -70,6 +72,7 @@ type Batch struct {
 	From     ID       // the position before
 	Position ID       // the position after
 	Current  bool     // nothing follows for now
+	Live     bool     // the reader had waited for Events
 }
 
 // Empty reports whether there is nothing to deliver.
@@ -131,7 +134,7 @@ func (s *Subscription) advance(b *Batch, bytes int) {
 		s.fromTail(b, bytes)
 	} else if p := c.pageFor(s.position); p != nil {
 		s.fromStanding(b, p.standing, bytes)
-	} else if v == atEnd {
+	} else if v == atEnd && s.asked == c.tail.end() {
 		s.awaitTail(b)
 	} else {
 		c.behind.add(s)
@@ -142,7 +145,8 @@ func (s *Subscription) advance(b *Batch, bytes int) {
 }
 
 // awaitTail waits for the tail, which is behind: the log has nothing after the
-// position, and the tail does not reach it.
+// position, and the tail, which has not moved since, does not reach it. Had it
+// moved, what woke everybody would have been missed.
 func (s *Subscription) awaitTail(b *Batch) {
 	b.Current = true
 	s.channel.live.add(s)
@@ -154,7 +158,8 @@ func (s *Subscription) fromTail(b *Batch, bytes int) {
 	had := len(b.Events)
 	b.Events, s.number = t.read(s.number, b.Events, bytes)
 	s.moveTo(b.Events[had:])
-	if s.number < t.end() {
+	b.Live = s.awaited
+	if s.awaited = s.number == t.end(); !s.awaited {
 		s.due.Store(true)
 		return
 	}
@@ -216,7 +221,7 @@ func (s *Subscription) Seek(position ID, gap *Gap) {
 	if s.list != nil {
 		s.list.remove(s)
 	}
-	s.position, s.number, s.gap, s.verdict = position, 0, gap, noVerdict
+	s.position, s.number, s.gap, s.verdict, s.awaited = position, 0, gap, noVerdict, false
 	if gap != nil {
 		s.position = gap.Last
 	}

@@ -1,0 +1,298 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"runnel/auth"
+	"runnel/streams"
+)
+
+// narrow is an outlet whose socket has room for a few bytes at a time, or for
+// none, or breaks in the middle.
+type narrow struct {
+	mu     sync.Mutex
+	random *rand.Rand
+	got    bytes.Buffer
+	closed chan struct{}
+	once   sync.Once
+	blocks bool // never takes anything without waiting, like TLS
+}
+
+func newNarrow(seed uint64, blocks bool) *narrow {
+	return &narrow{random: rand.New(rand.NewPCG(seed, 1)), closed: make(chan struct{}), blocks: blocks}
+}
+
+func (o *narrow) tryWrite(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n := min(len(b), o.random.IntN(400))
+	if o.random.IntN(4) == 0 {
+		n = len(b)
+	}
+	o.got.Write(b[:n])
+	return n, nil
+}
+
+func (o *narrow) write(b []byte) error {
+	select {
+	case <-o.closed:
+		return net.ErrClosed
+	default:
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.got.Write(b)
+	return nil
+}
+
+func (o *narrow) unacknowledged() (int, bool) { return 0, true }
+func (o *narrow) waits() bool                 { return o.blocks }
+func (o *narrow) close()                      { o.once.Do(func() { close(o.closed) }) }
+
+func (o *narrow) text() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.got.String()
+}
+
+// startFeed starts a feed over the channels on an outlet of the test's.
+func startFeed(t *testing.T, n *node, transport transport, out outlet, channels ...string) *feed {
+	t.Helper()
+	f := &feed{claims: &auth.Claims{Demo: true}, id: newConnectionID(""), release: func() {}, transport: transport, outlet: out}
+	subs, err := n.subscribeAll(t.Context(), channels, beginning{other: streams.Earliest()}, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.subs = subs
+	if many, ok := transport.(*sseMany); ok {
+		for _, s := range subs {
+			many.cursor.Set(s.Channel(), s.Position())
+		}
+	}
+	n.start(f, func() {})
+	return f
+}
+
+func publishNumbers(t *testing.T, n *node, channel string, from, to int) {
+	t.Helper()
+	for i := from; i < to; i++ {
+		data := fmt.Appendf(nil, `{"n":%d,"pad":%q}`, i, strings.Repeat("x", i%300))
+		if _, err := n.broker.Publish(t.Context(), channel, streams.Draft{Data: data}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// numbers reads the blocks of a feed over several channels and returns each
+// channel's numbers in the order they came. At every block it checks that the
+// cursor stands, in each channel, right behind what came of it.
+func numbers(t *testing.T, text string, channels []string) map[string][]int {
+	t.Helper()
+	came := map[string][]int{}
+	for _, block := range parseSSE(text) {
+		if block.event != "" && block.event != "message" {
+			continue
+		}
+		var e struct {
+			Channel string
+			Data    struct{ N int }
+		}
+		if err := json.Unmarshal([]byte(block.data), &e); err != nil {
+			t.Fatalf("%v in %q", err, block.data)
+		}
+		came[e.Channel] = append(came[e.Channel], e.Data.N)
+		cursor, err := streams.ParseCursor(block.id)
+		if err != nil {
+			t.Fatalf("cursor %q: %v", block.id, err)
+		}
+		for _, c := range channels {
+			if at, ok := cursor.Position(c); !ok || int(at.N) != len(came[c]) {
+				t.Fatalf("the cursor stands at %v in %s, after %d events", at, c, len(came[c]))
+			}
+		}
+	}
+	return came
+}
+
+// TestDeliverThroughNarrowSockets: whatever the socket takes at a time, every
+// event comes once and in order, and no cursor runs ahead of its feed.
+func TestDeliverThroughNarrowSockets(t *testing.T) {
+	channels := []string{"a", "b", "c"}
+	for seed := range uint64(8) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			n := startNode(t, demo)
+			out := newNarrow(seed, seed%4 == 3)
+			publishNumbers(t, n, "a", 0, 100)
+			f := startFeed(t, n, &sseMany{}, out, channels...)
+			defer f.end()
+			var publishing sync.WaitGroup
+			for _, c := range channels {
+				from := 0
+				if c == "a" {
+					from = 100
+				}
+				publishing.Go(func() { publishNumbers(t, n, c, from, 300) })
+			}
+			publishing.Wait()
+			eventually(t, "900 events", func() bool { return strings.Count(out.text(), "data: ") == 900 })
+			for c, got := range numbers(t, out.text(), channels) {
+				for i, v := range got {
+					if v != i {
+						t.Fatalf("%s: event %d came as number %d", c, v, i)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestDeliverKeepsFramesWhole: control frames, answers and events of a
+// WebSocket stand behind each other whole, whoever queued them.
+func TestDeliverKeepsFramesWhole(t *testing.T) {
+	n := startNode(t, demo)
+	out := newNarrow(5, false)
+	f := startFeed(t, n, ws{}, out, "a")
+	defer f.end()
+	var busy sync.WaitGroup
+	busy.Go(func() { publishNumbers(t, n, "a", 0, 500) })
+	busy.Go(func() {
+		for range 200 {
+			f.offer(ws{}.ping(nil))
+		}
+	})
+	busy.Go(func() {
+		for i := range 200 {
+			f.send(frame("pong", json.RawMessage(fmt.Sprint(i)), nil))
+		}
+	})
+	busy.Wait()
+	eventually(t, "all frames", func() bool { return strings.Count(out.text(), `"n":`) == 500 })
+	events, pings, pongs := 0, 0, 0
+	for b := []byte(out.text()); len(b) > 0; {
+		opcode, payload, rest := cutFrame(t, b)
+		switch b = rest; {
+		case opcode == opPing:
+			pings++
+		case bytes.Contains(payload, []byte(`"pong"`)):
+			if want := fmt.Sprintf(`{"type":"pong","ref":%d}`, pongs); string(payload) != want {
+				t.Fatalf("%s, not %s", payload, want)
+			}
+			pongs++
+		default:
+			if want := fmt.Sprintf(`"n":%d,`, events); !bytes.Contains(payload, []byte(want)) {
+				t.Fatalf("%s lacks %s", payload, want)
+			}
+			events++
+		}
+	}
+	if events != 500 || pings != 200 || pongs != 200 {
+		t.Fatalf("%d events, %d pings, %d pongs", events, pings, pongs)
+	}
+}
+
+func cutFrame(t *testing.T, b []byte) (opcode byte, payload, rest []byte) {
+	t.Helper()
+	if len(b) < 2 || len(b) < frameHeaderSize(b) {
+		t.Fatalf("half a frame: %x", b)
+	}
+	head := frameHeaderSize(b)
+	size := int(b[1])
+	if head == 4 {
+		size = int(b[2])<<8 | int(b[3])
+	}
+	if b[0]&0x80 == 0 || b[0]&0x70 != 0 || head == 10 || len(b) < head+size {
+		t.Fatalf("no whole frame: %x", b[:min(len(b), 20)])
+	}
+	return b[0] & 0x0f, b[head : head+size], b[head+size:]
+}
+
+// broken takes nothing and fails.
+type broken struct{ narrow }
+
+func (*broken) tryWrite([]byte) (int, error) { return 0, errors.New("reset by peer") }
+
+// TestDeliverEndsBrokenFeeds: a feed whose socket fails is gone, with its
+// subscriptions.
+func TestDeliverEndsBrokenFeeds(t *testing.T) {
+	n := startNode(t, demo)
+	released := make(chan struct{})
+	out := &broken{narrow{closed: make(chan struct{})}}
+	f := startFeed(t, n, sse{}, out, "a")
+	f.mu.Lock()
+	f.release = func() { close(released) }
+	f.mu.Unlock()
+	publishNumbers(t, n, "a", 0, 1)
+	select {
+	case <-released:
+	case <-time.After(5 * time.Second):
+		t.Fatal("not released")
+	}
+	eventually(t, "no subscription left", func() bool { return n.broker.Stats().Subscriptions == 0 })
+}
+
+// TestSlowPeerHoldsLittle: a peer that takes nothing costs the rest of one
+// frame, however much it misses, and gets everything once it reads.
+func TestSlowPeerHoldsLittle(t *testing.T) {
+	n := startNode(t, demo)
+	server, client := tcpPair(t)
+	out, err := newOutlet(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := startFeed(t, n, sse{}, out, "a")
+	defer f.end()
+	const total = 900
+	big := strings.Repeat("y", 40<<10)
+	for i := range total {
+		data := fmt.Appendf(nil, `"%d %s"`, i, big)
+		if _, err := n.broker.Publish(t.Context(), "a", streams.Draft{Data: data}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "the feed to be stuck", func() bool { return f.state.Load() != idle && f.wrote.Load() > 0 })
+	if subs := f.subs[0].Position(); subs.N >= total {
+		t.Fatalf("the position ran ahead to %v", subs)
+	}
+	got := &bytes.Buffer{}
+	client.SetReadDeadline(time.Now().Add(20 * time.Second))
+	buffer := make([]byte, 1<<16)
+	for seen := 0; seen < total; {
+		k, err := client.Read(buffer)
+		if err != nil {
+			t.Fatalf("after %d events: %v", seen, err)
+		}
+		got.Write(buffer[:k])
+		seen += bytes.Count(buffer[:k], []byte("\n\n"))
+	}
+	for i, block := range parseSSE(got.String()) {
+		if !strings.HasPrefix(block.data, fmt.Sprintf(`"%d y`, i)) {
+			t.Fatalf("block %d is %.20s", i, block.data)
+		}
+	}
+}
+
+func tcpPair(t *testing.T) (server, client net.Conn) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	if client, err = net.Dial("tcp", ln.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if server, err = ln.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close(); client.Close() })
+	return server, client
+}
