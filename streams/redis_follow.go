@@ -36,9 +36,10 @@ func (r *Redis) Follow(channel string, f Follower) (stop func()) {
 // a new one: for when messages that should come do not. Followers hear Resync.
 func (r *Redis) Refollow() {
 	r.followed.mu.Lock()
-	defer r.followed.mu.Unlock()
-	if r.followed.conn != nil {
-		_ = r.followed.conn.cut(errRefollow)
+	conn := r.followed.conn
+	r.followed.mu.Unlock()
+	if conn != nil {
+		_ = conn.cut(errRefollow)
 	}
 }
 

@@ -12,11 +12,11 @@ import (
 
 const (
 	// A connection that brought nothing for silenceAsk is asked for a sign of
-	// life, and dead when it brought none for silenceDead. The library does
+	// life, and dead when it brings none within silenceAnswer. The library does
 	// not notice a peer that has vanished; the kernel takes a quarter of an hour.
-	silenceTick = 500 * time.Millisecond
-	silenceAsk  = 2 * time.Second
-	silenceDead = 4 * time.Second
+	silenceTick   = 500 * time.Millisecond
+	silenceAsk    = 2 * time.Second
+	silenceAnswer = 2 * time.Second
 )
 
 // watchedConn is a connection that knows when it last brought something.
@@ -58,10 +58,13 @@ func (c *watchedConn) cut(cause error) error {
 // check asks for a sign of life after a silence, and fails after a long one.
 func (c *watchedConn) check(ask func() error) error {
 	heard := time.Unix(0, c.heard.Load())
-	switch silence := time.Since(heard); {
-	case silence > silenceDead && c.asked.After(heard):
-		return errors.New("no sign of life")
-	case silence > silenceAsk && !c.asked.After(heard):
+	if c.asked.After(heard) {
+		if time.Since(c.asked) > silenceAnswer {
+			return errors.New("no sign of life")
+		}
+		return nil
+	}
+	if time.Since(heard) > silenceAsk {
 		c.asked = time.Now()
 		return ask()
 	}

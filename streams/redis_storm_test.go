@@ -34,20 +34,31 @@ func insist(t *testing.T, log streams.Log, channel, data string) streams.ID {
 	return streams.ID{}
 }
 
+// outcome is what a publisher was told of an event.
+type outcome struct {
+	id  streams.ID
+	err error
+}
+
 // storm has publishers append at once, each its events in order, until all
-// harm is done, and then checks that the channel holds each event exactly
-// once, in its publisher's order and under the ID that was acknowledged, and
-// that the follower knows them all.
+// harm is done. Every other publisher insists, with keys; the rest try once,
+// without. Then the channel has to hold what they were told, each event once
+// and in its publisher's order, and the follower has to know all of it.
 func storm(t *testing.T, log streams.Log, publishers int, harm func()) {
 	t.Helper()
 	ear := listen(t, log, "storm")
-	acknowledged := make([][]streams.ID, publishers)
+	told := make([][]outcome, publishers)
 	var publishing sync.WaitGroup
 	harmed, done := context.WithCancel(t.Context())
 	for p := range publishers {
 		publishing.Go(func() {
 			for i := 0; i < 50 || harmed.Err() == nil; i++ {
-				acknowledged[p] = append(acknowledged[p], insist(t, log, "storm", fmt.Sprintf("%d/%d", p, i)))
+				data := fmt.Sprintf("%d/%d", p, i)
+				if p%2 == 0 {
+					told[p] = append(told[p], outcome{id: insist(t, log, "storm", data)})
+				} else {
+					told[p] = append(told[p], try(t, log, "storm", data))
+				}
 			}
 		})
 	}
@@ -56,27 +67,60 @@ func storm(t *testing.T, log streams.Log, publishers int, harm func()) {
 	publishing.Wait()
 
 	page := read(t, log, "storm", everything)
-	next := make([]int, publishers)
-	for i, e := range page.Events {
-		var p, n int
-		if _, err := fmt.Sscanf(string(e.Data), "%d/%d", &p, &n); err != nil {
-			t.Fatal(err)
+	checkTold(t, page.Events, told)
+	within(t, 20*time.Second, "all events at the follower", func() bool { return ear.knows(page.Events) })
+}
+
+func try(t *testing.T, log streams.Log, channel, data string) outcome {
+	keep := streams.Retention{Count: 1 << 20, Age: time.Hour}
+	results, err := log.Append(t.Context(), channel, keep, []streams.Draft{text(data)})
+	if err != nil {
+		return outcome{err: err}
+	}
+	return outcome{id: results[0].ID, err: results[0].Err}
+}
+
+func checkTold(t *testing.T, events []*streams.Event, told [][]outcome) {
+	t.Helper()
+	next := make([]int, len(told))
+	missing := func(p, to int) {
+		for ; next[p] < to; next[p]++ {
+			if told[p][next[p]].err == nil {
+				t.Fatalf("%d/%d was acknowledged and is not there, or not in its place", p, next[p])
+			}
 		}
-		if next[p] != n || n >= len(acknowledged[p]) || acknowledged[p][n] != e.ID {
-			t.Fatalf("%s as %v where %d/%d was due", e.Data, e.ID, p, next[p])
+	}
+	for i, e := range events {
+		if i > 0 && e.Prev != events[i-1].ID {
+			t.Fatalf("%v does not follow %v", e.ID, events[i-1].ID)
+		}
+		var p, n int
+		if _, err := fmt.Sscanf(string(e.Data), "%d/%d", &p, &n); err != nil || n < next[p] {
+			t.Fatalf("%q where %d/%d was due, %v", e.Data, p, next[p], err)
+		}
+		missing(p, n)
+		if o := told[p][n]; o.err == nil && o.id != e.ID || errors.Is(o.err, streams.ErrUnavailable) {
+			t.Fatalf("%s is there as %v; told was %+v", e.Data, e.ID, o)
 		}
 		next[p]++
-		if i > 0 && e.Prev != page.Events[i-1].ID {
-			t.Fatalf("%v does not follow %v", e.ID, page.Events[i-1].ID)
+	}
+	count := map[string]int{}
+	for p := range told {
+		missing(p, len(told[p]))
+		for _, o := range told[p] {
+			switch {
+			case o.err == nil:
+				count["acknowledged"]++
+			case errors.Is(o.err, streams.ErrUnavailable):
+				count["unavailable"]++
+			case errors.Is(o.err, streams.ErrUnknownOutcome):
+				count["unknown"]++
+			default:
+				t.Errorf("%v", o.err)
+			}
 		}
 	}
-	for p := range publishers {
-		if next[p] != len(acknowledged[p]) {
-			t.Errorf("publisher %d: %d events of %d", p, next[p], len(acknowledged[p]))
-		}
-	}
-	within(t, 20*time.Second, "all events at the follower", func() bool { return ear.knows(page.Events) })
-	t.Logf("%d events", len(page.Events))
+	t.Log(len(events), "events;", count)
 }
 
 func TestRedisConnectionsKilled(t *testing.T) {
