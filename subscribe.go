@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,7 +38,7 @@ func (c *subscribeCommand) Run(s *surroundings) error {
 	p := &printer{out: s.stdout, notes: s.stderr, json: c.JSON, left: c.Count}
 	start := client.Start{LastEventID: c.LastEventID, Since: c.Since, Rewind: c.Rewind}
 	err = hub.Subscribe(s.ctx, c.Channels, start, client.Handler{Event: p.event, Gap: p.gap})
-	if errors.Is(err, errCounted) || s.ctx.Err() != nil && errors.Is(err, context.Cause(s.ctx)) {
+	if errors.Is(err, errCounted) || s.ctx.Err() != nil && errors.Is(err, s.ctx.Err()) {
 		return nil
 	}
 	return err

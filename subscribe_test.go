@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -69,8 +70,8 @@ func TestSubscribe(t *testing.T) {
 
 // To be interrupted is how a subscription usually ends.
 func TestSubscribeInterrupted(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	time.AfterFunc(100*time.Millisecond, func() { cancel(errors.New("a signal, as the program is told of it")) })
 	if err := run(ctx, []string{"subscribe", "c", "--url", newFeed(t, "").URL}, env(), nil, new(bytes.Buffer), new(bytes.Buffer)); err != nil {
 		t.Error(err)
 	}

@@ -85,7 +85,7 @@ func (r *retrier) next(ctx context.Context, sent time.Time, err error) error {
 		return r.final(err)
 	}
 	if sleep(ctx, wait) != nil {
-		return r.final(fmt.Errorf("%w (last: %w)", context.Cause(ctx), err))
+		return r.final(fmt.Errorf("%w (last: %w)", ctx.Err(), err))
 	}
 	return nil
 }
