@@ -44,7 +44,11 @@ func closeBolt(t testing.TB, b *streams.Bolt) {
 	}
 }
 
-func TestBoltReopened(t *testing.T) {
+// TestBoltReopened reopens the file within a millisecond: the clock of the
+// bubble stands still.
+func TestBoltReopened(t *testing.T) { synctest.Test(t, testBoltReopened) }
+
+func testBoltReopened(t *testing.T) {
 	path := boltPath(t)
 	b := openBolt(t, path)
 	base := headOf(t, b, "empty")

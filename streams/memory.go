@@ -54,8 +54,8 @@ func (m *Memory) Close() error {
 	m.swept.Wait()
 	for _, v := range m.channels.Range {
 		c := v.(*memoryChannel)
-		c.order.Lock() // waits for the append under way
-		c.order.Unlock()
+		c.order.Lock()
+		c.order.Unlock() //lint:ignore SA2001 this waits for the append under way
 	}
 	return nil
 }
@@ -74,12 +74,11 @@ func (m *Memory) Append(ctx context.Context, channel string, keep Retention, dra
 		return nil, ErrClosed
 	}
 	now := time.Now()
-	grown := c.size
+	before := c.size
 	results, news := c.append(now, keep, drafts)
-	grown = c.size - grown
+	m.used.Add(c.size - before)
 	follower := c.follower
 	c.mu.Unlock()
-	m.used.Add(grown)
 	if follower != nil {
 		for _, e := range news {
 			follower.Deliver(e)

@@ -75,9 +75,25 @@ func TestMemoryOldestGoesFirst(t *testing.T) {
 	})
 }
 
+// TestMemoryOldestOfTwo fills two channels by turns: both keep what is younger
+// than the same time.
+func TestMemoryOldestOfTwo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory(t, 1<<20)
+		for i := range 1200 {
+			appendText(t, m, []string{"a", "b"}[i%2], day, strings.Repeat("x", 1000), "")
+			time.Sleep(time.Millisecond)
+		}
+		a, b := readAll(t, m, "a").Events[0].ID, readAll(t, m, "b").Events[0].ID
+		if apart := int(a.Ms) - int(b.Ms); apart < -1 || apart > 1 || a.N < 100 {
+			t.Fatalf("one channel goes back to %v, the other to %v", a, b)
+		}
+	})
+}
+
 // TestMemoryMadeUpChannels has clients make up names, by each method.
 func TestMemoryMadeUpChannels(t *testing.T) {
-	const budget, names = 4 << 20, 200_000
+	const budget, names = 2 << 20, 40_000
 	m := newMemory(t, budget)
 	kept := appendText(t, m, "followed", day, "x", "")
 	defer m.Follow("followed", &silent{})()
@@ -106,18 +122,18 @@ func TestMemoryMadeUpChannels(t *testing.T) {
 
 // TestMemoryManyKeys: idempotency keys count too.
 func TestMemoryManyKeys(t *testing.T) {
-	const budget = 4 << 20
+	const budget = 1 << 20
 	m := newMemory(t, budget)
 	few := streams.Retention{Count: 1, Age: time.Hour}
 	before := heapInUse()
-	for i := range 100_000 {
+	for i := range 20_000 {
 		appendText(t, m, "a", few, "x", fmt.Sprintf("%0200d", i))
 	}
 	if grown := heapInUse() - before; grown > 2*budget {
 		t.Fatalf("the keys took %d MiB of a budget of %d", grown>>20, budget>>20)
 	}
 	last := headOf(t, m, "a").Last
-	if again := appendText(t, m, "a", few, "x", fmt.Sprintf("%0200d", 99_999)); again != last {
+	if again := appendText(t, m, "a", few, "x", fmt.Sprintf("%0200d", 19_999)); again != last {
 		t.Fatalf("the newest key is forgotten: %v, then %v", last, again)
 	}
 	runtime.KeepAlive(m)

@@ -138,15 +138,17 @@ func testWalk(f fixture) {
 	kept := f.history("a")
 	var up, down []*streams.Event
 	q := streams.Query{Events: 7, Bytes: 1500}
-	for more := true; more; {
+	for more := true; more && len(up) <= len(kept); {
 		page := f.page("a", q)
+		f.checkPage(kept, page.Head, q, page)
 		up, more = append(up, page.Events...), page.More
 		last := up[len(up)-1].ID
 		q.From = streams.ID{Ms: last.Ms, N: last.N + 1}
 	}
 	q = streams.Query{Backward: true, Events: 7, Bytes: 1500}
-	for more := true; more; {
+	for more := true; more && len(down) <= len(kept); {
 		page := f.page("a", q)
+		f.checkPage(kept, page.Head, q, page)
 		down, more = append(slices.Clone(page.Events), down...), page.More
 		q.From = down[0].ID
 	}
