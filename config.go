@@ -53,6 +53,10 @@ type Config struct {
 	Config string `group:"running" placeholder:"FILE" help:"YAML file with any of these settings (api_key: for --api-key) and channels:, history rules by channel pattern."`
 	// Below the 30 s after which many proxies cut a silent connection.
 	Heartbeat time.Duration `group:"running" default:"25s" placeholder:"TIME" help:"Silence after which a feed gets a heartbeat (${default})."`
+	// Often enough that a NAT or a proxy does not forget the connection.
+	Ping time.Duration `group:"running" default:"30s" placeholder:"TIME" help:"How often a WebSocket peer is asked for a sign of life (${default})."`
+	// Three heartbeats may be lost on the way before a peer counts as gone.
+	Silence time.Duration `group:"running" default:"90s" placeholder:"TIME" help:"How long a peer may neither send nor take a byte (${default})."`
 	// Platforms kill 10 to 30 seconds after SIGTERM.
 	Drain     time.Duration `group:"running" default:"10s" placeholder:"TIME" help:"Over what time clients are told to move when the hub ends (${default})."`
 	LogLevel  string        `group:"running" default:"info" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"debug, info, warn or error (${default})."`

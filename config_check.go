@@ -105,6 +105,8 @@ func (c *Config) checkNumbers() error {
 		atLeast("--max-connections-per-user", c.MaxConnectionsPerUser, 0),
 		// A minute is less than what a silent peer is given, and what clients wait for twice.
 		lasting("--heartbeat", c.Heartbeat, time.Second, time.Minute),
+		lasting("--ping", c.Ping, time.Second, time.Hour),
+		lasting("--silence", c.Silence, 2*c.Heartbeat, 24*time.Hour),
 		lasting("--drain", c.Drain, 0, time.Hour),
 	)
 }

@@ -12,22 +12,22 @@ import (
 
 func TestReadMessage(t *testing.T) {
 	for raw, want := range map[string]string{
-		`{"type":"ping"}`:                                    "",
-		`{"type":"ping","ref":1.5e3}`:                        "",
-		`{"type":"subscribe","channel":"a","rewind":3}`:      "",
-		`{"type":"publish","channel":"a","data":null}`:       "",
-		`{"type":"publish","channel":"a","rewind":3}`:        `a publish message has no "rewind"`,
-		`{"type":"subscribe","channel":"a","since"}`:         "not a JSON object",
-		`{"type":"subscribe","lastEventId":"1-1"}`:           `unknown or repeated: "lastEventId"`,
-		`{"type":"ping","type":"ping"}`:                      `unknown or repeated: "type"`,
-		`{"type":"presence","channel":"a"}`:                  `there is no message type "presence"`,
-		`{"type":"ping","ref":{}}`:                           "ref is a string or a number of at most 256 bytes",
-		`{"type":"ping","ref":null}`:                         "ref is a string or a number of at most 256 bytes",
-		`{"type":5}`:                                         `"type" cannot be a JSON number`,
-		`[]`:                                                 "not a JSON object",
-		`{"type":"ping"} {}`:                                 "something follows the JSON object",
-		"{\"type\":\"ping\",\"ref\":\"\xff\"}":               "not UTF-8",
-		``:                                                   "not a JSON object",
+		`{"type":"ping"}`:                               "",
+		`{"type":"ping","ref":1.5e3}`:                   "",
+		`{"type":"subscribe","channel":"a","rewind":3}`: "",
+		`{"type":"publish","channel":"a","data":null}`:  "",
+		`{"type":"publish","channel":"a","rewind":3}`:   `a publish message has no "rewind"`,
+		`{"type":"subscribe","channel":"a","since"}`:    "not a JSON object",
+		`{"type":"subscribe","lastEventId":"1-1"}`:      `unknown or repeated: "lastEventId"`,
+		`{"type":"ping","type":"ping"}`:                 `unknown or repeated: "type"`,
+		`{"type":"presence","channel":"a"}`:             `there is no message type "presence"`,
+		`{"type":"ping","ref":{}}`:                      "ref is a string or a number of at most 256 bytes",
+		`{"type":"ping","ref":null}`:                    "ref is a string or a number of at most 256 bytes",
+		`{"type":5}`:                                    `"type" cannot be a JSON number`,
+		`[]`:                                            "not a JSON object",
+		`{"type":"ping"} {}`:                            "something follows the JSON object",
+		"{\"type\":\"ping\",\"ref\":\"\xff\"}":          "not UTF-8",
+		``:                                              "not a JSON object",
 	} {
 		_, err := readMessage([]byte(raw))
 		if got := sentence(err); got != want {
