@@ -39,17 +39,21 @@ func place(channel string, p ID, page Page) standing {
 
 // reasonBefore says why first, the lowest event above p, does not follow p.
 func reasonBefore(first *Event, p ID, page Page) Reason {
-	deleted := page.Below.IsZero() || page.Below == p || p.Less(first.Prev)
 	switch {
 	case p.Less(page.Base):
 		return Unknown
-	case deleted && p.N < first.ID.N:
+	case fits(page.Below, p, first.Prev):
 		return Trimmed
 	default:
-		// An event with a number that p had already counted, or a neighbour
-		// that never knew p: p was assigned by a log that lost it.
 		return Rollback
 	}
+}
+
+// fits reports whether p can have stood between below (zero if there is none)
+// and above in one numbering. If not, an event has a number that p had already
+// counted, or a neighbour never knew p: p was assigned by a log that lost it.
+func fits(below, p, above ID) bool {
+	return (below.IsZero() || below == p || below.N < p.N) && p.N < above.N && p.Less(above)
 }
 
 // placeAtEnd judges a position above which the log has no event.
@@ -68,7 +72,7 @@ func placeAtEnd(channel string, p ID, page Page, s *standing) {
 	case p.Less(page.Base):
 		s.gap.Reason = Unknown
 		return
-	case p.N >= last.N:
+	case !fits(page.Below, p, last):
 		s.gap.Reason = Rollback
 		return
 	case page.Below.IsZero():
