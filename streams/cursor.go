@@ -58,6 +58,10 @@ func ParseCursor(s string) (Cursor, error) {
 		c.marks = append(c.marks, m)
 		b = b[size:]
 	}
+	if c.String() != s {
+		// A number can be written longer than it has to be.
+		return Cursor{}, ErrBadCursor
+	}
 	return c, nil
 }
 
