@@ -26,7 +26,9 @@ type channel struct {
 	reading    bool     // a goroutine reads for those behind
 	logEnd     ID       // the log's last ID when a position was ahead of it
 	aheadSince time.Time
-	accounted  int // bytes of tail and pages that the broker's budget counts
+	accounted  int  // bytes of tail and pages that the broker's budget counts
+	paged      int  // those of pages among them
+	gone       bool // left: what still comes in is nobody's
 }
 
 // Deliver takes an event that the log brings: into the tail if it follows,
@@ -80,14 +82,21 @@ func (c *channel) settle() {
 	}
 }
 
-// account tells the broker's budget what the channel holds.
+// account tells the broker's budget what the channel holds. A call of the log
+// that was under way when the channel was left can still bring something.
 func (c *channel) account() {
-	size := c.tail.size
-	for _, p := range c.pages {
-		size += p.size
+	if c.gone {
+		c.tail.drop(len(c.tail.events))
+		c.pages = nil
 	}
+	paged := 0
+	for _, p := range c.pages {
+		paged += p.size
+	}
+	size := c.tail.size + paged
 	c.broker.held.Add(int64(size - c.accounted))
-	c.accounted = size
+	c.broker.paged.Add(int64(paged - c.paged))
+	c.accounted, c.paged = size, paged
 }
 
 // age forgets what came before a time.
@@ -99,11 +108,10 @@ func (c *channel) age(tail, pages time.Time) {
 	c.account()
 }
 
-// forget gives back all that the channel holds.
+// forget gives back all that the channel holds, for good.
 func (c *channel) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.tail.drop(len(c.tail.events))
-	c.pages = nil
+	c.gone = true
 	c.account()
 }

@@ -8,6 +8,10 @@ const (
 	// pressedAge is how old an event in a tail may be while the node's budget
 	// is exceeded: long enough for readers that keep up.
 	pressedAge = time.Second
+
+	// sweepPause is how long after a sweep that was asked for the next one may
+	// begin: each looks at every channel.
+	sweepPause = 20 * time.Millisecond
 )
 
 // sweepSoon asks for a sweep because the budget is exceeded.
@@ -27,19 +31,24 @@ func (b *Broker) runSweeps() {
 		case <-b.ctx.Done():
 			return
 		case <-b.sweeps:
+			b.sweep(time.Now())
+			b.pause(sweepPause)
 		case <-tick.C:
+			b.sweep(time.Now())
 		}
-		b.sweep(time.Now())
 	}
 }
 
 func (b *Broker) sweep(now time.Time) {
-	oldest := now.Add(-b.options.TailAge)
+	tails, pages := b.options.TailAge, pageLife
 	if b.overBudget() {
-		oldest = now.Add(-min(pressedAge, b.options.TailAge))
+		tails = min(pressedAge, tails)
+	}
+	if b.overBudget() || b.manyPages() {
+		pages = pressedPageLife
 	}
 	b.eachChannel(func(c *channel) {
-		c.age(oldest, now.Add(-pageLife))
+		c.age(now.Add(-tails), now.Add(-pages))
 		if b.beginLeaving(c, now) {
 			b.leave(c)
 		}
