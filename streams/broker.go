@@ -69,6 +69,7 @@ type Broker struct {
 	tasks  sync.WaitGroup
 
 	held   atomic.Int64  // bytes in tails and pages
+	paged  atomic.Int64  // bytes in pages alone
 	reads  chan struct{} // slots for pages in flight
 	sweeps chan struct{} // asks for a sweep before its time
 	checks checks
@@ -125,7 +126,11 @@ func (b *Broker) Publish(ctx context.Context, channel string, drafts ...Draft) (
 		b.logFailed("append", channel, err)
 		return nil, err
 	}
-	b.count.published.Add(uint64(len(results)))
+	for _, r := range results {
+		if r.Err == nil {
+			b.count.published.Add(1)
+		}
+	}
 	return results, nil
 }
 

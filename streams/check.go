@@ -90,7 +90,9 @@ func (b *Broker) refreshAll(ctx context.Context, due []*channel, heads []Head) {
 	var running sync.WaitGroup
 	slots := make(chan struct{}, refreshAtOnce)
 	for i, c := range due {
-		c.begin(heads[i].Last)
+		c.begin(heads[i].Last) // all of them first: subscribers wait for it
+	}
+	for i, c := range due {
 		if c.newest() == heads[i].Last {
 			continue
 		}

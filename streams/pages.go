@@ -2,6 +2,7 @@ package streams
 
 import (
 	"context"
+	"slices"
 	"sort"
 	"time"
 )
@@ -10,8 +11,9 @@ import (
 // every position in it, so that clients that return together share one read.
 type page struct {
 	standing
-	read time.Time
-	size int
+	read  time.Time
+	asked uint64 // where the tail ended when it was read
+	size  int
 }
 
 const (
@@ -25,11 +27,18 @@ const (
 	pagesPerChannel = 4
 	pageLife        = 2 * time.Second
 
+	// pressedPageLife is the pageLife while the budget is exceeded: enough for
+	// those the page was read for to come by.
+	pressedPageLife = 100 * time.Millisecond
+
 	// readsAtOnce bounds the pages in flight on a node.
 	readsAtOnce = 16
 
 	readTimeout = 10 * time.Second
-	readBackoff = 2 * time.Second
+
+	// After a failed read the next one waits, longer each time.
+	readBackoffMin = 50 * time.Millisecond
+	readBackoffMax = 2 * time.Second
 )
 
 // offset is the index of the first event after position p.
@@ -50,25 +59,26 @@ func (st *standing) answers(p ID) bool {
 	return st.events[i].Prev == p
 }
 
-// pageFor returns a page at hand that answers for the position, or nil.
+// pageFor returns a page at hand that answers for the position, or nil. That
+// nothing follows a gap holds only as long as nothing has come since.
 func (c *channel) pageFor(p ID) *page {
-	for i := len(c.pages) - 1; i >= 0; i-- {
-		if c.pages[i].answers(p) {
-			return c.pages[i]
+	for _, page := range slices.Backward(c.pages) {
+		if page.answers(p) && (len(page.events) > 0 || page.asked == c.tail.end()) {
+			return page
 		}
 	}
 	return nil
 }
 
 // keep adds a page and forgets the oldest beyond the bound.
-func (c *channel) keep(st standing) {
-	p := &page{standing: st, read: time.Now()}
+func (c *channel) keep(st standing, asked uint64) {
+	p := &page{standing: st, read: time.Now(), asked: asked}
 	for _, e := range st.events {
 		p.size += e.Size()
 	}
 	c.pages = append(c.pages, p)
 	if n := len(c.pages); n > pagesPerChannel || n > 1 && c.broker.overBudget() {
-		c.pages = append([]*page(nil), c.pages[1:]...)
+		c.pages = slices.Delete(c.pages, 0, 1)
 	}
 	c.account()
 }
@@ -76,10 +86,8 @@ func (c *channel) keep(st standing) {
 // dropPages forgets the pages read before a time.
 func (c *channel) dropPages(before time.Time) {
 	n := sort.Search(len(c.pages), func(i int) bool { return !c.pages[i].read.Before(before) })
-	if n == len(c.pages) {
+	if c.pages = slices.Delete(c.pages, 0, n); len(c.pages) == 0 {
 		c.pages = nil
-	} else {
-		c.pages = c.pages[n:]
 	}
 }
 
@@ -95,9 +103,9 @@ func (c *channel) startReading() {
 // readForThoseBehind reads a page for whoever waits longest, wakes all it
 // serves, and ends when nobody is behind any more.
 func (c *channel) readForThoseBehind() {
-	wait := 50 * time.Millisecond
+	wait := readBackoffMin
 	for {
-		p, ok := c.longestBehind()
+		p, asked, ok := c.longestBehind()
 		if !ok {
 			return
 		}
@@ -105,27 +113,30 @@ func (c *channel) readForThoseBehind() {
 		if err != nil {
 			c.broker.logFailed("read history", c.name, err)
 			c.broker.pause(wait)
-			wait = min(2*wait, readBackoff)
+			wait = min(2*wait, readBackoffMax)
 			continue
 		}
-		c.serve(p, st).wake()
+		wait = readBackoffMin
+		c.serve(p, asked, st).wake()
 	}
 }
 
-// longestBehind returns the position of who waits longest for history; with
-// nobody left, or the broker closed, the reading is over.
-func (c *channel) longestBehind() (ID, bool) {
+// longestBehind returns the position of who waits longest for history, and
+// where the tail ends; with nobody left, or the broker closed, the reading is
+// over.
+func (c *channel) longestBehind() (p ID, asked uint64, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.behind.head == nil || c.broker.ctx.Err() != nil {
 		c.reading = false
-		return ID{}, false
+		return ID{}, 0, false
 	}
-	return c.behind.head.position, true
+	return c.behind.head.position, c.tail.end(), true
 }
 
-// serve takes what was read at p to those it concerns.
-func (c *channel) serve(p ID, st standing) *wakeup {
+// serve takes what was read at p, when the tail ended at asked, to those it
+// concerns.
+func (c *channel) serve(p ID, asked uint64, st standing) *wakeup {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	v := atEnd
@@ -133,12 +144,12 @@ func (c *channel) serve(p ID, st standing) *wakeup {
 		v, c.logEnd = aheadOf, st.last
 	}
 	if st.answers(p) {
-		c.keep(st)
+		c.keep(st, asked)
 		v = noVerdict
 	}
 	return c.behind.take(func(s *Subscription) bool {
 		if s.position == p {
-			s.verdict = v
+			s.verdict, s.asked = v, asked
 			return true
 		}
 		return st.answers(s.position)
@@ -149,16 +160,38 @@ func (c *channel) serve(p ID, st standing) *wakeup {
 func (b *Broker) readAt(channel string, p ID) (standing, error) {
 	ctx, cancel := context.WithTimeout(b.ctx, readTimeout)
 	defer cancel()
+	page, err := b.read(ctx, channel, after(p, pageEvents, pageBytes))
+	if err != nil {
+		return standing{}, err
+	}
+	return place(channel, p, page), nil
+}
+
+// read asks the log for a page, waiting for its turn.
+func (b *Broker) read(ctx context.Context, channel string, q Query) (Page, error) {
 	select {
 	case b.reads <- struct{}{}:
 		defer func() { <-b.reads }()
 	case <-ctx.Done():
-		return standing{}, ctx.Err()
+		return Page{}, unavailable(ctx.Err())
 	}
+	b.awaitRoom()
 	b.count.Reads.Add(1)
-	pg, err := b.log.Range(ctx, channel, after(p, pageEvents, pageBytes))
-	if err != nil {
-		return standing{}, err
-	}
-	return place(channel, p, pg), nil
+	return b.log.Range(ctx, channel, q)
 }
+
+// awaitRoom waits while pages fill half of the budget, until some of them have
+// served. It does so for a pressedPageLife at most: what is held beyond the
+// budget then is what readsAtOnce readers bring in that time.
+func (b *Broker) awaitRoom() {
+	const steps = 4
+	for range steps {
+		if !b.manyPages() {
+			return
+		}
+		b.sweepSoon()
+		b.pause(pressedPageLife / steps)
+	}
+}
+
+func (b *Broker) manyPages() bool { return b.paged.Load() > b.options.Memory/2 }

@@ -55,6 +55,9 @@ func (b *Broker) runProbe() {
 	defer stop()
 	for b.ctx.Err() == nil {
 		err := p.round(b.ctx, b.log, name)
+		if b.ctx.Err() != nil {
+			return
+		}
 		p.note(err)
 		if err != nil {
 			b.logFailed("probe", name, err)

@@ -48,16 +48,15 @@ func (b *Broker) resolve(ctx context.Context, c *channel, s Start) (ID, *Gap, er
 		return s.id, nil, nil
 	case fromNow:
 		return c.newest(), nil, nil
+	case fromLast:
+		position, err := b.rewound(ctx, c.name, s.events)
+		return position, nil, err
 	}
 	q := Query{From: ID{N: 1}, Events: 1, Bytes: 1}
-	switch s.kind {
-	case fromTime:
+	if s.kind == fromTime {
 		q.From = ID{Ms: uint64(max(s.time.UnixMilli(), 0))}
-	case fromLast:
-		q = Query{Backward: true, Events: s.events, Bytes: pageBytes * readsAtOnce}
 	}
-	b.count.Reads.Add(1)
-	page, err := b.log.Range(ctx, c.name, q)
+	page, err := b.read(ctx, c.name, q)
 	if err != nil {
 		b.logFailed("find a start", c.name, err)
 		return ID{}, nil, err
@@ -67,6 +66,30 @@ func (b *Broker) resolve(ctx context.Context, c *channel, s Start) (ID, *Gap, er
 	}
 	first := page.Events[0]
 	return first.Prev, goneSince(c.name, s, page, first.Prev, first.ID), nil
+}
+
+// rewound returns the position before the n-th newest event, or before the
+// first that is retained.
+func (b *Broker) rewound(ctx context.Context, channel string, n int) (ID, error) {
+	var position ID
+	q := Query{Backward: true, Bytes: pageBytes}
+	for {
+		q.Events = min(n, pageEvents)
+		page, err := b.read(ctx, channel, q)
+		if err != nil {
+			b.logFailed("find a start", channel, err)
+			return ID{}, err
+		}
+		switch {
+		case len(page.Events) > 0:
+			q.From, position = page.Events[0].ID, page.Events[0].Prev
+		case position.IsZero():
+			position = page.Last
+		}
+		if n -= len(page.Events); n <= 0 || !page.More {
+			return position, nil
+		}
+	}
 }
 
 // goneSince is the gap of a start by time when the event before the first one

@@ -195,10 +195,17 @@ func (s *Subscription) judgeAhead(b *Batch) {
 		s.fromStanding(b, rolledBack(c.name, s.position, c.logEnd), 0)
 		return
 	}
+	s.stopRetry()
 	s.retry = time.AfterFunc(aheadRetry, func() {
 		s.due.Store(true)
 		s.waiter.Wake(s)
 	})
+}
+
+func (s *Subscription) stopRetry() {
+	if s.retry != nil {
+		s.retry.Stop()
+	}
 }
 
 // moveTo moves the position past the stored events.
@@ -221,6 +228,7 @@ func (s *Subscription) Seek(position ID, gap *Gap) {
 	if s.list != nil {
 		s.list.remove(s)
 	}
+	s.stopRetry()
 	s.position, s.number, s.gap, s.verdict, s.awaited = position, 0, gap, noVerdict, false
 	if gap != nil {
 		s.position = gap.Last
@@ -238,9 +246,7 @@ func (s *Subscription) Close() {
 	if s.list != nil {
 		s.list.remove(s)
 	}
-	if s.retry != nil {
-		s.retry.Stop()
-	}
+	s.stopRetry()
 	c.mu.Unlock()
 	if !was {
 		c.broker.release(c)
