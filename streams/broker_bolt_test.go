@@ -1,0 +1,12 @@
+package streams_test
+
+import (
+	"testing"
+
+	"runnel/streams"
+	"runnel/streams/streamstest"
+)
+
+func TestBrokerOnBolt(t *testing.T) {
+	streamstest.RunBroker(t, func(t *testing.T) streams.Log { return openBolt(t, boltPath(t)) })
+}
