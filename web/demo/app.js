@@ -4,7 +4,14 @@ import { room } from "./room.js";
 
 const part = (id) => document.getElementById(id);
 
-dashboard(part("dashboard"), document.body.dataset.node);
+dashboard(part("dashboard"), {
+  node: document.body.dataset.node,
+  moved: (node) => {
+    part("node").textContent = node;
+    part("dashboard-channel").textContent = `$node:${node}`;
+    about();
+  },
+});
 const lobby = room({ socket: part("socket"), sse: part("sse"), say: part("say") });
 publishBox(part("publish"), { publishing: lobby.hear });
 about();

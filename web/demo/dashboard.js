@@ -28,24 +28,40 @@ function plain(title, unit, figure, format) {
   return { title, unit, lines: [{ figure, kind: "plain" }], read: (sample) => format.format(sample[figure]) };
 }
 
-export function dashboard(element, node) {
+export function dashboard(element, { node, moved }) {
   const panel = new Panel(element);
   const drawn = plots.map((plot) => new Plot(panel.part("plots"), plot));
   const samples = [];
   let frame = 0;
+  let feed = null;
 
   // Two minutes of history come at once: they are drawn once.
   const draw = () => {
     frame = 0;
+    if (samples.length === 0) return;
     for (const plot of drawn) plot.draw(samples);
     facts(element, samples.at(-1));
   };
-  const feed = new SSEFeed(`$node:${node}`, 120, ["message"], panel.listener(({ id, value }) => {
+  const listener = panel.listener(({ id, value }) => {
     samples.push({ ...value, memory_mib: value.memory_bytes / 2 ** 20, time: id ? timeOf(id) : Date.now() });
     recent(samples);
     frame ||= requestAnimationFrame(draw);
-  }));
-  panel.run(feed);
+  });
+  const follow = (name) => {
+    feed?.close();
+    samples.length = 0;
+    feed = new SSEFeed(`$node:${name}`, 120, ["message"], {
+      ...listener,
+      // A hub that was restarted, or another one, has a channel of its own.
+      welcome: (welcome) => {
+        if (welcome.node === name) return;
+        moved(welcome.node);
+        follow(welcome.node);
+      },
+    });
+    panel.run(feed);
+  };
+  follow(node);
 }
 
 function facts(element, sample) {

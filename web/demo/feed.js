@@ -8,6 +8,7 @@
 //                     it changed; gap is the hub's own message or null
 //   position(id)      moved
 //   trouble(text)     a sentence from the hub
+//   welcome(welcome)  what the hub says of itself, if anybody wants to know
 
 // The hub is never silent for longer than 25 s, so this much silence is a
 // connection that died without telling.
@@ -75,6 +76,10 @@ export class Feed {
 
   trouble(text) {
     this.#listener.trouble(text);
+  }
+
+  welcome(welcome) {
+    this.#listener.welcome?.(welcome);
   }
 
   // started is what both transports call once the hub said where they begin.

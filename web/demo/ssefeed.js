@@ -21,7 +21,10 @@ export class SSEFeed extends Feed {
   connect() {
     const source = new EventSource(this.url("events"));
     this.#source = source;
-    source.addEventListener("runnel.welcome", (message) => this.started(message.lastEventId));
+    source.addEventListener("runnel.welcome", (message) => {
+      this.started(message.lastEventId);
+      this.welcome(JSON.parse(message.data));
+    });
     source.addEventListener("runnel.gap", (message) => this.gap(JSON.parse(message.data)));
     source.addEventListener("runnel.heartbeat", () => this.alive());
     source.addEventListener("runnel.error", (message) => this.trouble(sentence(message.data)));
