@@ -172,6 +172,7 @@ func firefoxPreferences() string {
 		"datareporting.healthreport.uploadEnabled":                    "false",
 		"datareporting.policy.dataSubmissionEnabled":                  "false",
 		"dom.push.connection.enabled":                                 "false",
+		"dom.allow_scripts_to_close_windows":                          "true", // see driver.js
 		"extensions.getAddons.cache.enabled":                          "false",
 		"extensions.systemAddon.update.enabled":                       "false",
 		"extensions.update.enabled":                                   "false",

@@ -1,16 +1,21 @@
-// Takes the test's orders: pages to open, each in a frame, and to close.
+// Takes the tests' orders: pages to open, each in a frame, and to close.
 
 const query = new URLSearchParams(location.search);
 const frames = new Map();
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 for (let done = 0; ; ) {
-  const orders = await fetch(`/orders?browser=${query.get("browser")}&after=${done}`)
-    .then((response) => response.json())
-    .catch(() => pause(200).then(() => []));
+  let orders;
+  try {
+    const response = await fetch(`/orders?browser=${query.get("browser")}&after=${done}`);
+    orders = await response.json();
+  } catch {
+    break;
+  }
   for (const order of orders) obey(order);
   done += orders.length;
 }
+// The tests are gone without ending the browser, which has no other page.
+window.close();
 
 function obey({ page, url }) {
   frames.get(page)?.remove();
