@@ -99,3 +99,10 @@ func within(t testing.TB, what string, holds func() bool) {
 		}
 	}
 }
+
+func writeFile(t testing.TB, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

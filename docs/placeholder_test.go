@@ -24,7 +24,7 @@ var kinds = map[string]string{
 	"ticket":     `[sc][A-Za-z0-9_-]{43}`,
 	"version":    `[^" ]+`,
 	"number":     `[0-9]+`,
-	"store":      `[^"]+`,
+	"cause":      `[^"]+`,
 }
 
 var placeholder = regexp.MustCompile(`<([a-z]+)(-[a-z0-9-]+)?>`)

@@ -21,6 +21,7 @@ import (
 // replay plays the client's part of a scene and compares what the hub says.
 type replay struct {
 	t      *testing.T
+	path   string // the document
 	hub    *hub
 	redis  *streamstest.RedisServer
 	keys   bool // it has an API key
@@ -62,7 +63,7 @@ func (r *replay) block(b block) {
 
 func (r *replay) fail(format string, args ...any) {
 	r.t.Helper()
-	r.t.Fatalf("protocol.md:%d: "+format, append([]any{r.at.line}, args...)...)
+	r.t.Fatalf("%s:%d: "+format, append([]any{r.path, r.at.line}, args...)...)
 }
 
 func (r *replay) match(want, got string) {

@@ -82,25 +82,27 @@ func readBlock(name string, f fence) (block, error) {
 	return b, nil
 }
 
-// TestProtocol replays every transcript of protocol.md.
-func TestProtocol(t *testing.T) {
-	scenes, err := readScenes(document(t, "docs/protocol.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(scenes) < 5 {
-		t.Fatalf("%d hubs: the transcripts are not found", len(scenes))
-	}
-	for _, s := range scenes {
-		t.Run(s.blocks[0].name, func(t *testing.T) {
-			t.Parallel()
-			s.replay(t)
-		})
+// TestTranscripts replays every transcript of the documents.
+func TestTranscripts(t *testing.T) {
+	for path, least := range map[string]int{"docs/protocol.md": 8, "docs/operations.md": 2} {
+		scenes, err := readScenes(document(t, path))
+		if err != nil {
+			t.Fatal(path, err)
+		}
+		if len(scenes) < least {
+			t.Errorf("%s: %d hubs: the transcripts are not found", path, len(scenes))
+		}
+		for _, s := range scenes {
+			t.Run(s.blocks[0].name, func(t *testing.T) {
+				t.Parallel()
+				s.replay(t, path)
+			})
+		}
 	}
 }
 
-func (s *scene) replay(t *testing.T) {
-	r := &replay{t: t, tokens: s.tokens, known: values{"<api-key>": apiKey}}
+func (s *scene) replay(t *testing.T, path string) {
+	r := &replay{t: t, path: path, tokens: s.tokens, known: values{"<api-key>": apiKey}}
 	var args []string
 	for _, arg := range strings.Fields(s.flags) {
 		switch arg {
