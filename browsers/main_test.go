@@ -44,7 +44,7 @@ func run(m *testing.M) int {
 		}
 		defer os.RemoveAll(dir)
 		program = filepath.Join(dir, "runnel")
-		build := exec.Command("go", "build", "-o", program, "runnel")
+		build := exec.Command("go", "build", "-race", "-o", program, "runnel")
 		build.Stderr = os.Stderr
 		if err := build.Run(); err != nil {
 			fmt.Fprintln(os.Stderr, "the program does not build:", err)

@@ -153,8 +153,10 @@ func (n *node) finish() {
 	if n.cmd != nil && n.cmd.Process != nil {
 		n.stop()
 	}
-	if strings.Contains(n.stderr.String(), "panic") {
-		n.t.Error("the hub's log has a panic")
+	for _, bad := range []string{"DATA RACE", "panic"} {
+		if strings.Contains(n.stderr.String(), bad) {
+			n.t.Errorf("the hub's log has %q", bad)
+		}
 	}
 	if n.t.Failed() {
 		n.t.Logf("the log of the node at %s:\n%s", n.addr, n.stderr)
