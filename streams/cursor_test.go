@@ -163,7 +163,10 @@ func independentCursor(s string) (map[string]ID, bool) {
 		}
 		marks[key] = ID{Ms: numbers[0], N: numbers[1]}
 	}
-	return marks, len(marks) <= 32
+	if len(marks) > 32 {
+		return nil, false
+	}
+	return marks, true
 }
 
 func FuzzParseCursor(f *testing.F) {
