@@ -112,7 +112,9 @@ func testGapUnknown(f fixture) {
 		r := f.starts(b, streams.After(p))
 		f.oneGap(r, streams.Gap{Channel: "a", After: p, Last: base, Missed: streams.MissedUnknown, Reason: streams.Unknown})
 	}
+	live := f.subscribe(b, "a", streams.Now())
 	ids := f.publish(b, "a", "1", "2")
+	f.reads(live, ids[1])
 	for _, p := range before {
 		r := f.starts(b, streams.After(p))
 		f.oneGap(r, streams.Gap{
