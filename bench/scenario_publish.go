@@ -1,0 +1,183 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// publishing is many channels with a subscriber each, and publishers that send
+// the next request when the last is answered.
+type publishing struct {
+	Channels   int           `default:"${channels}" help:"Channels, a subscriber each (${default})."`
+	Publishers int           `default:"${publishers}" help:"Connections that publish, one request at a time (${default})."`
+	Batch      int           `default:"${batch}" help:"Events in a request (${default})."`
+	Size       int           `default:"256" help:"Bytes of an event (${default})."`
+	Time       time.Duration `default:"5s" help:"How long (${default})."`
+	Store      string        `default:"${stores}" help:"Stores of runnel (${default})."`
+}
+
+func (s *publishing) title() string {
+	what := "one request per event"
+	if s.Batch > 1 {
+		what = fmt.Sprintf("batches of %d", s.Batch)
+	}
+	return fmt.Sprintf("%d channels with a subscriber each, %d publishers, %s of %d bytes, %v",
+		s.Channels, s.Publishers, what, s.Size, s.Time)
+}
+
+func (s *publishing) shorten() { s.Channels, s.Time = min(s.Channels, 1000), time.Second }
+
+// channels, batches and bolt are the same with other numbers.
+type (
+	channels struct{ publishing }
+	batches  struct{ publishing }
+	bolt     struct{ publishing }
+)
+
+func (*channels) name() string { return "channels" }
+func (*batches) name() string  { return "batches" }
+func (*bolt) name() string     { return "bolt" }
+
+func (s *channels) variants(b *bench) []variant {
+	return b.variants("runnel,ceiling,nchan,other", "sse,ws", s.Store)
+}
+
+func (s *batches) variants(b *bench) []variant {
+	return b.variants("runnel,ceiling", "sse,ws", s.Store)
+}
+
+func (s *bolt) variants(b *bench) []variant {
+	return b.variants("runnel,other", "sse", s.Store)
+}
+
+func (s *publishing) measure(b *bench, v variant) (*outcome, error) {
+	if s.Channels < s.Publishers {
+		return nil, fmt.Errorf("%d publishers need as many --channels: each has its own, for the order", s.Publishers)
+	}
+	r, err := b.begin(v)
+	if err != nil {
+		return nil, err
+	}
+	defer r.close()
+	if err := r.gather(place{transport: v.Transport, subscribers: s.Channels, channels: s.Channels, publishers: 1}); err != nil {
+		return nil, err
+	}
+	if err := r.hire(s.Publishers); err != nil {
+		return nil, err
+	}
+	load := r.rounds(s.Channels, s.Batch, s.Size)
+	if err := load.publish(warm); err != nil {
+		return nil, err
+	}
+	for _, p := range r.publishers {
+		p.latency = histogram{}
+	}
+	begin, err := r.usage()
+	if err != nil {
+		return nil, err
+	}
+	events := load.events
+	if err := load.publish(s.Time); err != nil {
+		return nil, err
+	}
+	used, err := r.since(begin)
+	if err != nil {
+		return nil, err
+	}
+	return s.outcome(r, used, float64(load.events-events)), nil
+}
+
+func (s *publishing) outcome(r *run, used usage, events float64) *outcome {
+	var answers histogram
+	for _, p := range r.publishers {
+		answers.merge(&p.latency)
+	}
+	metrics := []metric{
+		{Name: "publishes/s", Value: events / s.Time.Seconds(), Ratio: true},
+		{Name: "server CPU µs each", Value: micros(used.cpu) / events, Ratio: true},
+	}
+	if r.hub.redis != nil {
+		metrics = append(metrics, metric{Name: "Redis CPU µs each", Value: micros(used.redis) / events})
+	}
+	return &outcome{Checked: r.crowd.checked(), Metrics: append(metrics,
+		metric{Name: "answer p50 ms", Value: millis(answers.quantile(0.5))},
+		metric{Name: "answer p99 ms", Value: millis(answers.quantile(0.99))})}
+}
+
+// rounds has each publisher go round its own channels, so that every
+// channel's events come from one connection, in order.
+type rounds struct {
+	*run
+	batch, size int
+	channels    []string
+	turn        []int // the channel each publisher is at
+	events      int64
+	stopped     bool
+	left        int64 // events until it stops by itself
+	body        []byte
+}
+
+func (r *run) rounds(channels, batch, size int) *rounds {
+	l := &rounds{run: r, batch: batch, size: size, stopped: true, left: math.MaxInt64}
+	for i := range channels {
+		l.channels = append(l.channels, channelName(i))
+	}
+	for i, p := range r.publishers {
+		l.turn = append(l.turn, i%channels)
+		p.done = func() { l.next(i) }
+	}
+	return l
+}
+
+// publish publishes for that long and until all of it has been delivered, so
+// that nothing of the cost falls behind the end.
+func (l *rounds) publish(d time.Duration) error {
+	l.stopped = false
+	for i := range l.publishers {
+		l.next(i)
+	}
+	if _, err := l.loop.run(l.loop.now()+d, nil); err != nil {
+		return err
+	}
+	l.stopped = true
+	return l.settle()
+}
+
+func (l *rounds) next(publisher int) {
+	p := l.publishers[publisher]
+	if l.stopped || p.busy || l.left == 0 {
+		return
+	}
+	batch := int(min(int64(l.batch), l.left))
+	l.body = l.body[:0]
+	if l.batch == 1 {
+		channel := l.step(publisher)
+		l.body = appendEvent(l.body, l.mark(channel), l.size)
+		p.buf = l.hub.appendPublish(p.buf[:0], l.channels[channel], l.body)
+	} else {
+		for range batch {
+			channel := l.step(publisher)
+			l.body = appendItem(l.body, l.channels[channel], l.mark(channel), l.size)
+		}
+		p.buf = l.hub.appendBatch(p.buf[:0], l.body)
+	}
+	l.events += int64(batch)
+	l.left -= int64(batch)
+	p.send(p.buf)
+}
+
+func (l *rounds) mark(channel int) mark { return mark{channel, l.number(channel), l.loop.now()} }
+
+// step goes on to the publisher's next channel: every so manyth is its own.
+func (l *rounds) step(publisher int) int {
+	at := l.turn[publisher]
+	next := at + len(l.publishers)
+	if next >= len(l.channels) {
+		next = publisher % len(l.channels)
+	}
+	l.turn[publisher] = next
+	return at
+}
