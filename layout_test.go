@@ -39,7 +39,7 @@ var forTests = []string{"faultproxy", "streams/streamstest"}
 var libraries = map[string]func(folder, file string) bool{
 	"github.com/labstack/echo": func(folder, _ string) bool { return folder == "server" },
 	"github.com/redis/go-redis": func(folder, file string) bool {
-		return folder == "streams" && strings.HasPrefix(file, "redis")
+		return folder == "streams" && (strings.HasPrefix(file, "redis") || isTest(file))
 	},
 	"github.com/coder/websocket": func(folder, file string) bool {
 		return slices.Contains([]string{"server", "client", "bench"}, folder) || onlyTests(folder) && isTest(file)
@@ -124,6 +124,7 @@ func TestImportRules(t *testing.T) {
 		{"streams", "tail_test.go", "runnel/streams/streamstest", true},
 		{"streams", "tail.go", "runnel/streams/streamstest", false},
 		{"streams", "redis_run.go", "github.com/redis/go-redis/v9", true},
+		{"streams", "broker_redis_test.go", "github.com/redis/go-redis/v9", true},
 		{"streams", "bolt.go", "github.com/redis/go-redis/v9/maintnotifications", false},
 		{"server", "server.go", "runnel/streams", true},
 		{"server", "server.go", "runnel/client", false},
