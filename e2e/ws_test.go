@@ -88,13 +88,17 @@ func trySocket(t testing.TB, addr, path string, headers ...string) (*socket, ans
 	if err != nil {
 		return nil, answer{}, err
 	}
-	s := &socket{t: t, conn: conn, r: bufio.NewReader(conn)}
+	s := newSocket(t, conn)
 	a, err := s.handshake(path, headers)
 	if err != nil || a.status != http.StatusSwitchingProtocols {
 		conn.Close()
 		return nil, a, err
 	}
 	return s, a, nil
+}
+
+func newSocket(t testing.TB, conn net.Conn) *socket {
+	return &socket{t: t, conn: conn, r: bufio.NewReader(conn)}
 }
 
 func (s *socket) handshake(path string, headers []string) (answer, error) {
