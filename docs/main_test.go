@@ -93,9 +93,14 @@ func fences(text string) (all []fence) {
 // within polls until the condition holds.
 func within(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !holds(); time.Sleep(20 * time.Millisecond) {
+	poll(t, patience, what, holds)
+}
+
+func poll(t testing.TB, long time.Duration, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(long); !holds(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited %v in vain: %s", patience, what)
+			t.Fatalf("waited %v in vain: %s", long, what)
 		}
 	}
 }
