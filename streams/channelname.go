@@ -6,7 +6,9 @@ import "errors"
 const MaxChannelName = 128
 
 // ErrBadChannel is returned for a name that no channel can have.
-var ErrBadChannel = errors.New("a channel name is 1 to 128 of A-Z a-z 0-9 _ - . : @ ~, and neither . nor .. alone")
+//
+//lint:ignore ST1005 it ends with a name
+var ErrBadChannel = errors.New("a channel name is 1 to 128 of A-Z a-z 0-9 _ - . : @ ~, and not . or ..")
 
 // ValidChannel returns ErrBadChannel unless name can be a channel's. Names
 // that begin with "$" are the hub's own: valid, but not to be published to.

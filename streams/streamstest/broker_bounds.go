@@ -3,6 +3,7 @@ package streamstest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -37,7 +38,7 @@ func highWater(b *streams.Broker) (stop func() int64) {
 // testTailsBounded publishes far more than the tails may hold together, to
 // readers that keep up and to one per channel that comes late.
 func testTailsBounded(f fixture) {
-	const channels, events, size = 20, 100, 2000
+	const channels, events, size = 20, 600, 2000
 	const memory = 512 << 10
 	b := f.broker(streams.BrokerOptions{Memory: memory})
 	stop := highWater(b)
@@ -46,8 +47,9 @@ func testTailsBounded(f fixture) {
 		name := fmt.Sprint("a:", c)
 		live, late := f.subscribe(b, name, streams.Now()), f.subscribe(b, name, streams.Now())
 		all.Go(func() {
-			for range events {
-				f.publish(b, name, strings.Repeat("x", size))
+			large := slices.Repeat([]string{strings.Repeat("x", size)}, 10)
+			for range events / len(large) {
+				f.publish(b, name, large...)
 			}
 			if err := late.until(func() bool { return len(late.events) >= events }); err != nil {
 				f.Errorf("late: %v", err)
@@ -78,7 +80,7 @@ func (f fixture) within(most, bound int64) {
 // testPagesBounded has clients return to many channels at once, which hold
 // much more than the budget.
 func testPagesBounded(f fixture) {
-	const channels, events, size = 90, 100, 3500
+	const channels, events, size = 90, 70, 3500 // one page each
 	const memory = 1 << 20
 	bases := make([]streams.ID, channels)
 	large := make([]streams.Draft, events)

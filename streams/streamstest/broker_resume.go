@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -181,30 +182,41 @@ func (c *counting) Range(ctx context.Context, channel string, q streams.Query) (
 	return c.Log.Range(ctx, channel, q)
 }
 
-// testResumeShared has 2,000 clients return to one position at once: they
-// share the pages of history.
+// testResumeShared has 2,000 clients return at once, to one position and to
+// many: they share the pages of history.
 func testResumeShared(f fixture) {
-	const clients, events = 2000, 600
-	first := f.broker(streams.BrokerOptions{})
-	base := f.head("a").Base
-	f.publish(first, "a", numbers(0, events)...)
-	if err := first.Close(); err != nil {
-		f.Fatalf("Close: %v", err)
+	const events = 600 // two pages
+	positions := []streams.ID{f.head("a").Base}
+	drafts := slices.Repeat([]streams.Draft{text("x")}, events)
+	for _, r := range f.append("a", plenty, drafts...) {
+		positions = append(positions, r.ID)
 	}
+	one := f.readsOfReturning(func() streams.ID { return positions[0] }, positions[events])
+	many := f.readsOfReturning(func() streams.ID { return positions[rand.N(events)] }, positions[events])
+	f.t.Logf("history was read %d times for one position, %d for many", one, many)
+	if one > 20 || many > 200 {
+		f.Fatalf("history was read %d and %d times", one, many)
+	}
+}
+
+// readsOfReturning has 2,000 clients return to a fresh broker, and returns how
+// often history was read until all of them came to the end.
+func (f fixture) readsOfReturning(position func() streams.ID, end streams.ID) int64 {
 	log := &counting{Log: f.log}
 	b := f.broker(streams.BrokerOptions{Log: log})
-	readers := make([]*reader, clients)
+	readers := make([]*reader, 2000)
 	for i := range readers {
-		readers[i] = f.subscribe(b, "a", streams.After(base))
+		readers[i] = f.subscribe(b, "a", streams.After(position()))
+		if _, err := readers[i].take(); err != nil {
+			f.Fatalf("%v", err)
+		}
 	}
 	for _, r := range readers {
-		f.readsEvents(r, events)
+		f.reads(r, end)
 		f.noGap(r)
 	}
-	// 600 events are two pages, and whoever is late may need another one.
-	if n := log.ranges.Load(); n > 20 {
-		f.Fatalf("history was read %d times", n)
-	} else {
-		f.t.Logf("%d history reads for %d clients", n, clients)
+	if err := b.Close(); err != nil {
+		f.Fatalf("Close: %v", err)
 	}
+	return log.ranges.Load()
 }

@@ -1,6 +1,7 @@
 package streamstest
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -61,7 +62,7 @@ func (f fixture) testWake(o streams.BrokerOptions) {
 func obey(sub *streams.Subscription, woken counted, events int) error {
 	over := time.NewTimer(patience)
 	defer over.Stop()
-	stored, waits, wakes := 0, 0, 0
+	stored, waits := 0, 0
 	for at := sub.Position(); stored < events; {
 		b := sub.Next(nil, 1+rand.N(3000))
 		if b.Gap != nil {
@@ -83,7 +84,9 @@ func obey(sub *streams.Subscription, woken counted, events int) error {
 		waits++
 		select {
 		case <-woken:
-			wakes++
+			if !sub.Due() {
+				return errors.New("woken, and nothing is due")
+			}
 		case <-over.C:
 			return fmt.Errorf("not woken: %d events, waited %d times", stored, waits)
 		}
