@@ -18,9 +18,13 @@ type BrokerOptions struct {
 	// Retention says what a channel keeps. Default: 1,000 events and 24 h.
 	Retention func(channel string) Retention
 
-	TailEvents int   // events a channel's tail holds at most, default 1,000
-	TailBytes  int   // bytes of them at most, default 1 MiB
-	Memory     int64 // bytes that all tails and pages hold at most, default 64 MiB
+	TailEvents int // events a channel's tail holds at most, default 1,000
+	TailBytes  int // bytes of them at most, default 1 MiB
+
+	// Memory is how many bytes all tails and pages of history hold at most,
+	// default 64 MiB; pages that somebody is just reading can be up to 12 MiB
+	// beyond it. While it is exceeded more is read from the log, and later.
+	Memory int64
 
 	TailAge    time.Duration // what is older is for the log to answer, default 1 min
 	Linger     time.Duration // how long a channel that nobody reads is followed, default 10 s
