@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -20,6 +22,9 @@ var program string
 var built = flag.String("program", "", "test this program instead of building one")
 
 func TestMain(m *testing.M) {
+	// The tests mostly wait for their hubs, so twice as many as there are
+	// cores; -parallel says otherwise.
+	flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0)))
 	flag.Parse()
 	os.Exit(run(m))
 }
