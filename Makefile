@@ -3,6 +3,7 @@
 # make run      the hub in demo mode, on http://127.0.0.1:8080
 # make fuzz     every fuzz target for FUZZTIME (30s)
 # make cover    coverage by function, and bin/cover.html
+# make bench    all scenarios of the load generator, small, beside its ceiling and nginx
 
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
@@ -25,7 +26,7 @@ define step
 printf -- '--- %s: %s, %ds\n' '$(1)' "$$said" $$((SECONDS - begin)); exit $$code
 endef
 
-.PHONY: test packages tools check race build run fuzz cover clean
+.PHONY: test packages tools check race build run fuzz cover bench clean
 
 test: packages tools check race
 	@echo "--- all: ok, $$(($$(date +%s) - $(BEGIN)))s"
@@ -67,6 +68,11 @@ cover: packages
 	go test -coverpkg=./... -coverprofile=bin/cover.out ./...
 	go tool cover -func=bin/cover.out
 	go tool cover -html=bin/cover.out -o bin/cover.html
+
+# nginx with nchan is measured beside the hub.
+bench: build
+	$(call step,packages,.ci/packages redis-server:redis-server nginx-light:nginx libnginx-mod-nchan:/usr/lib/nginx/modules/ngx_nchan_module.so)
+	go run ./bench short --runnel bin/runnel
 
 clean:
 	rm -rf bin

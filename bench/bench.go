@@ -15,15 +15,16 @@ import (
 
 // options are the flags of all scenarios.
 type options struct {
-	Rounds     int      `placeholder:"N" help:"How often each target is measured, one after the other in turn (5; 3 with --short)."`
-	Short      bool     `help:"Small and quick: whether it runs and about where it stands."`
-	Target     []string `placeholder:"NAME" help:"Only these: runnel, ceiling, syscall, nchan, other. Repeatable."`
-	Transport  string   `enum:",sse,ws" default:"" placeholder:"sse|ws" help:"Only this transport."`
-	Runnel     string   `placeholder:"FILE" help:"The hub's program (built from this module)."`
-	RunnelFlag []string `sep:"none" placeholder:"FLAG" help:"One more flag for the hub. Repeatable."`
-	Dir        string   `placeholder:"DIR" help:"Where databases go; on the disk that is to be measured (a temporary one)."`
-	Markdown   string   `placeholder:"FILE" help:"Write the tables there too."`
-	JSON       string   `name:"json" placeholder:"FILE" help:"Write all figures there."`
+	Rounds     int           `placeholder:"N" help:"How often each target is measured, one after the other in turn (5; 1 with --short)."`
+	Short      bool          `help:"Small and quick: whether it runs and about where it stands."`
+	Warm       time.Duration `default:"1s" placeholder:"TIME" help:"How long a hub and a load run before they are measured (${default})."`
+	Target     []string      `placeholder:"NAME" help:"Only these: runnel, ceiling, syscall, nchan, other. Repeatable."`
+	Transport  string        `enum:",sse,ws" default:"" placeholder:"sse|ws" help:"Only this transport."`
+	Runnel     string        `placeholder:"FILE" help:"The hub's program (built from this module)."`
+	RunnelFlag []string      `sep:"none" placeholder:"FLAG" help:"One more flag for the hub. Repeatable."`
+	Dir        string        `placeholder:"DIR" help:"Where temporary files go, databases too; bolt measures its disk (the system's place for them)."`
+	Markdown   string        `placeholder:"FILE" help:"Write the tables there too."`
+	JSON       string        `name:"json" placeholder:"FILE" help:"Write all figures there."`
 
 	other
 }
@@ -34,7 +35,6 @@ type bench struct {
 	ctx    context.Context
 	dir    string // temporary
 	self   string // this program
-	args   []string
 	stdout io.Writer
 	stderr io.Writer
 	report report
@@ -76,7 +76,7 @@ func (b *bench) run(s scenario) error {
 	rounds := b.Rounds
 	if b.Short {
 		s.shorten()
-		rounds = or(rounds, 3)
+		rounds = or(rounds, 1)
 	}
 	rounds = or(rounds, 5)
 	variants := s.variants(b)
@@ -132,9 +132,6 @@ func (b *bench) progress(format string, args ...any) {
 // left there is removed.
 func (b *bench) fresh(name string) string {
 	dir := filepath.Join(b.dir, name)
-	if name == "bolt" && b.Dir != "" {
-		dir = filepath.Join(b.Dir, "runnel-bench-bolt")
-	}
 	os.RemoveAll(dir)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		b.progress("%v", err)

@@ -16,7 +16,8 @@ type crowd struct {
 	hub     *hub
 	wire    wire
 	readers []*subscriber
-	tallies [2]tally      // the second for those that read slowly
+	tallies [2]tally      // by readerAsUsual and slowReader
+	latency [2]histogram  // likewise
 	read    time.Duration // when the bytes now being parsed were read
 
 	// delivered, if not nil, is told of every event that came in order.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // hub is a running server: its processes and how it is spoken to. A target's
@@ -19,6 +20,10 @@ type hub struct {
 	stop      func()
 	restart   func() error // on the same store; nil where nothing would be left
 	positions bool         // subscribers keep the positions they reach
+
+	// lag is how long after its answer a feed may begin: events of that time
+	// are not for it, and nothing says so.
+	lag time.Duration
 
 	paths endpoints
 }

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -38,16 +39,16 @@ type cli struct {
 	Fanout    fanout    `cmd:"" help:"One channel to many at a rate: deliveries per server-CPU-second, latency."`
 	Latency   latency   `cmd:"" help:"One subscriber: latency."`
 	Max       maximum   `cmd:"" help:"One channel to many as fast as it goes."`
-	Channels  channels  `cmd:"" set:"channels=5000" set:"publishers=8" set:"batch=1" set:"stores=memory,redis" help:"Many channels with a subscriber each: publishes/s."`
-	Batches   batches   `cmd:"" set:"channels=5000" set:"publishers=4" set:"batch=100" set:"stores=memory,redis" help:"The same in batches."`
-	Bolt      bolt      `cmd:"" set:"channels=1000" set:"publishers=8" set:"batch=1" set:"stores=bolt" help:"The same onto disk before the answer."`
+	Channels  channels  `kong:"cmd,set='channels=5000',set='publishers=8',set='batch=1',set='stores=memory,redis',help='Many channels with a subscriber each: publishes/s.'"`
+	Batches   batches   `kong:"cmd,set='channels=5000',set='publishers=4',set='batch=100',set='stores=memory,redis',help='The same in batches.'"`
+	Bolt      bolt      `kong:"cmd,set='channels=1000',set='publishers=8',set='batch=1',set='stores=bolt',help='The same onto disk before the answer.'"`
 	Resume    resume    `cmd:"" help:"Many clients come back at once."`
 	Slow      slow      `cmd:"" help:"Some subscribers stop reading for a while."`
 	Keepalive keepalive `cmd:"" help:"CPU while idle connections are kept alive."`
 	Deflate   deflate   `cmd:"" help:"WebSockets with permessage-deflate."`
 
 	All     allCommand     `cmd:"" help:"All of bench/RESULTS.md, one after the other (about an hour and a half)."`
-	Brief   briefCommand   `cmd:"" name:"short" help:"All with --short (some minutes)."`
+	Brief   briefCommand   `cmd:"" name:"short" help:"All with --short (some eight minutes)."`
 	Ceiling ceilingCommand `cmd:"" hidden:""`
 }
 
@@ -78,16 +79,30 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	if b.self, err = os.Executable(); err != nil {
 		return err
 	}
-	if b.dir, err = os.MkdirTemp("", "runnel-bench-"); err != nil {
+	if b.dir, err = os.MkdirTemp(c.Dir, "runnel-bench-"); err != nil {
 		return err
 	}
 	defer os.RemoveAll(b.dir)
-	b.report = report{Command: "go run ./bench " + strings.Join(args, " "), Commit: commit(), Machine: machine(), Time: time.Now()}
+	b.report = report{Command: "go run ./bench " + strings.Join(withoutSecrets(args), " "), Commit: commit(), Machine: machine(), Time: time.Now()}
 	err = command.Run(b)
 	if saved := b.save(); err == nil {
 		err = saved
 	}
 	return err
+}
+
+// withoutSecrets are the arguments, as they may be printed: headers carry
+// tokens.
+func withoutSecrets(args []string) []string {
+	shown := slices.Clone(args)
+	for i, arg := range shown {
+		if strings.HasPrefix(arg, "--header=") {
+			shown[i] = "--header=…"
+		} else if i > 0 && args[i-1] == "--header" {
+			shown[i] = "…"
+		}
+	}
+	return shown
 }
 
 const description = `Measure what a hub costs per delivery, connection and publish.

@@ -4,6 +4,9 @@ package main
 
 import (
 	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"strings"
 	"time"
 )
 
@@ -27,11 +30,27 @@ func appendEvent(b []byte, m mark, size int) []byte {
 	b = append(b, `{"mark":"`...)
 	b = appendMark(b, m)
 	b = append(b, `","pad":"`...)
-	for range size - leastSize {
-		b = append(b, 'x')
+	for left := size - leastSize; left > 0; {
+		// Each event has other text, as events have.
+		from := int(m.number) * 37 % (len(prose) / 2)
+		n := min(left, len(prose)-from)
+		b = append(b, prose[from:from+n]...)
+		left -= n
 	}
 	return append(b, `"}`...)
 }
+
+// prose compresses about as JSON does: words that come again, numbers that do
+// not.
+var prose = func() string {
+	random := rand.New(rand.NewPCG(1, 2)) // the same in every run
+	names := []string{"price", "volume", "status", "active", "updated", "customer", "order", "quantity", "total", "note"}
+	var text strings.Builder
+	for text.Len() < 64<<10 {
+		fmt.Fprintf(&text, "%s: %d, ", names[random.IntN(len(names))], random.IntN(1_000_000))
+	}
+	return text.String()
+}()
 
 func appendMark(b []byte, m mark) []byte {
 	at := len(b)

@@ -11,7 +11,7 @@ import (
 	"syscall"
 )
 
-// nchanModule is where Debian's libnginx-mod-nchan puts it.
+// nchanModule is where Debian puts libnginx-mod-nchan, for its /usr/sbin/nginx.
 const nchanModule = "/usr/lib/nginx/modules/ngx_nchan_module.so"
 
 // nchanConf is nginx as one would run it for this: a worker per core, all
@@ -60,7 +60,7 @@ func startNchan(b *bench, _ variant) (*hub, error) {
 		return nil, err
 	}
 	dir := b.fresh("nchan")
-	h := &hub{paths: endpoints{
+	h := &hub{lag: foreignLag, paths: endpoints{
 		sse: "/sub/{channel}", ws: "/sub/{channel}",
 		publish: "/pub/{channel}", contentType: "application/json",
 	}}
@@ -73,7 +73,7 @@ func startNchan(b *bench, _ variant) (*hub, error) {
 		return nil, err
 	}
 	// Killed, the master would leave its workers behind.
-	s, err := launch(dir, "nginx", nil, syscall.SIGTERM, "-c", conf, "-p", dir)
+	s, err := launch(dir, "/usr/sbin/nginx", nil, syscall.SIGTERM, "-c", conf, "-p", dir)
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,7 @@ func (b *bench) otherSpeaks(transport string) bool {
 // attachOther takes the hub that the options describe. It is not fresh: what
 // it held before is in its memory still.
 func attachOther(b *bench, _ variant) (*hub, error) {
-	h := &hub{stop: func() {}, processes: b.PID}
+	h := &hub{stop: func() {}, processes: b.PID, lag: foreignLag}
 	if len(b.PID) == 0 {
 		return nil, fmt.Errorf("--pid: whose CPU to read")
 	}

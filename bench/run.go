@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"time"
 )
 
@@ -24,8 +25,11 @@ const (
 	connectTimeout = 60 * time.Second
 	settleTimeout  = 60 * time.Second
 
-	// hubs may subscribe a little after they have answered.
+	// afterConnect lets a hub finish what connecting left to do.
 	afterConnect = 300 * time.Millisecond
+	// foreignLag is for hubs that promise nothing of when a feed begins;
+	// nchan's second worker was seen to take 700 ms.
+	foreignLag = 2 * time.Second
 )
 
 // begin starts the variant's hub.
@@ -65,7 +69,7 @@ func (r *run) gather(p place) error {
 	if err := r.crowd.connect(atATime, connectTimeout); err != nil {
 		return err
 	}
-	return r.idle(afterConnect)
+	return r.idle(max(afterConnect, r.hub.lag))
 }
 
 // prepare makes a crowd that is not connected yet.
@@ -141,6 +145,7 @@ type usage struct {
 	at       time.Duration
 	cpu      time.Duration // the server's
 	redis    time.Duration
+	client   time.Duration
 	counted  int64 // deliveries
 	requests int64
 }
@@ -153,6 +158,9 @@ func (r *run) usage() (u usage, err error) {
 	for _, p := range r.publishers {
 		u.requests += p.requests
 	}
+	if u.client, err = cpuOf(os.Getpid()); err != nil {
+		return u, err
+	}
 	if u.cpu, err = r.hub.processes.cpu(); err == nil && r.hub.redis != nil {
 		u.redis, err = r.hub.redis.processes.cpu()
 	}
@@ -163,7 +171,7 @@ func (r *run) usage() (u usage, err error) {
 func (r *run) since(u usage) (usage, error) {
 	now, err := r.usage()
 	return usage{
-		at: now.at - u.at, cpu: now.cpu - u.cpu, redis: now.redis - u.redis,
+		at: now.at - u.at, cpu: now.cpu - u.cpu, redis: now.redis - u.redis, client: now.client - u.client,
 		counted: now.counted - u.counted, requests: now.requests - u.requests,
 	}, err
 }

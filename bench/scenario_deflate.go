@@ -25,12 +25,12 @@ func (s *deflate) title() string {
 func (s *deflate) shorten() { s.Time = 2 * time.Second }
 
 func (s *deflate) variants(b *bench) []variant {
-	return append(deflated(b), b.variants("runnel,ceiling", "ws", "memory")...)
+	return append(deflated(b), b.variants("runnel,nchan,ceiling", "ws", "memory")...)
 }
 
 // deflated are the variants whose WebSockets are compressed.
 func deflated(b *bench) []variant {
-	all := b.variants("runnel", "ws", "memory")
+	all := b.variants("runnel,nchan", "ws", "memory")
 	for i := range all {
 		all[i].Deflate = true
 	}

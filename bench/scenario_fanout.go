@@ -28,9 +28,6 @@ func (s *fanout) variants(b *bench) []variant {
 	return b.variants("runnel,ceiling,syscall,nchan,other", "sse,ws", s.Store)
 }
 
-// warm is how long a load runs before it is measured.
-const warm = time.Second
-
 func (s *fanout) measure(b *bench, v variant) (*outcome, error) {
 	r, err := b.begin(v)
 	if err != nil {
@@ -45,10 +42,10 @@ func (s *fanout) measure(b *bench, v variant) (*outcome, error) {
 		return nil, err
 	}
 	load := r.steady(s.Rate, s.Size)
-	if err := load.publish(warm); err != nil {
+	if err := load.publish(b.Warm); err != nil {
 		return nil, err
 	}
-	r.crowd.tallies[readerAsUsual].latency = histogram{}
+	r.crowd.latency[readerAsUsual] = histogram{}
 	begin, err := r.usage()
 	if err != nil {
 		return nil, err
@@ -68,13 +65,14 @@ func (r *run) fanned(used usage) (*outcome, error) {
 	if err := r.settle(); err != nil {
 		return nil, err
 	}
-	latency := &r.crowd.tallies[readerAsUsual].latency
+	latency := &r.crowd.latency[readerAsUsual]
 	o := &outcome{Checked: r.crowd.checked(), Metrics: []metric{
 		{Name: "deliveries per server-CPU-s", Value: float64(used.counted) / used.cpu.Seconds(), Ratio: true},
 		{Name: "server CPU µs each", Value: micros(used.cpu) / float64(used.counted)},
 		{Name: "p50 ms", Value: millis(latency.quantile(0.5)), Ratio: true},
 		{Name: "p99 ms", Value: millis(latency.quantile(0.99)), Ratio: true},
 		{Name: "deliveries/s", Value: float64(used.counted) / used.at.Seconds()},
+		{Name: "client cores", Value: used.client.Seconds() / used.at.Seconds()},
 	}}
 	if r.hub.redis != nil {
 		o.Metrics = append(o.Metrics, metric{Name: "Redis CPU µs per event", Value: micros(used.redis) / float64(used.requests)})

@@ -30,10 +30,6 @@ func (s *idle) variants(b *bench) []variant {
 	return all
 }
 
-// started is what a hub takes to have its pages in memory and its first
-// collections done.
-const started = time.Second
-
 func (s *idle) measure(b *bench, v variant) (*outcome, error) {
 	r, err := b.begin(v)
 	if err != nil {
@@ -41,7 +37,7 @@ func (s *idle) measure(b *bench, v variant) (*outcome, error) {
 	}
 	defer r.close()
 	r.prepare(place{transport: v.Transport, deflate: v.Deflate, subscribers: s.Subscribers, channels: s.Subscribers})
-	if err := r.idle(started); err != nil {
+	if err := r.idle(b.Warm); err != nil {
 		return nil, err
 	}
 	memory, err := r.hub.processes.memory()

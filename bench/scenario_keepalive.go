@@ -33,7 +33,7 @@ func (s *keepalive) measure(b *bench, v variant) (*outcome, error) {
 		return nil, err
 	}
 	defer r.close()
-	if err := r.idle(started); err != nil {
+	if err := r.idle(b.Warm); err != nil {
 		return nil, err
 	}
 	// As many seconds again without connections: what the hub does anyway.
@@ -52,12 +52,13 @@ func (s *keepalive) measure(b *bench, v variant) (*outcome, error) {
 		return nil, err
 	}
 	n := float64(s.Subscribers)
+	perSecond := sum(full.messages) / float64(len(full.messages))
 	return &outcome{Checked: r.crowd.checked(), Metrics: []metric{
 		{Name: "server CPU µs per connection and second", Value: full.mean() / n},
 		{Name: "without connections, µs per second", Value: empty.mean()},
 		{Name: "busiest second × mean", Value: slices.Max(full.cpu) / full.mean()},
-		{Name: "most messages in a second × mean", Value: slices.Max(full.messages) / (sum(full.messages) / float64(len(full.messages)))},
-		{Name: "messages per connection and minute", Value: sum(full.messages) * 60 / float64(len(full.messages)) / n},
+		{Name: "most messages in a second × mean", Value: slices.Max(full.messages) / max(perSecond, 1)},
+		{Name: "messages per connection and minute", Value: perSecond * 60 / n},
 	}}, nil
 }
 

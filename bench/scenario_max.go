@@ -44,10 +44,10 @@ func (s *maximum) measure(b *bench, v variant) (*outcome, error) {
 		return nil, err
 	}
 	load := r.flood(s.Outstanding, s.Size)
-	if err := load.publish(warm); err != nil {
+	if err := load.publish(b.Warm); err != nil {
 		return nil, err
 	}
-	r.crowd.tallies[readerAsUsual].latency = histogram{}
+	r.crowd.latency[readerAsUsual] = histogram{}
 	begin, err := r.usage()
 	if err != nil {
 		return nil, err

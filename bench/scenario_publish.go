@@ -69,7 +69,7 @@ func (s *publishing) measure(b *bench, v variant) (*outcome, error) {
 		return nil, err
 	}
 	load := r.rounds(s.Channels, s.Batch, s.Size)
-	if err := load.publish(warm); err != nil {
+	if err := load.publish(b.Warm); err != nil {
 		return nil, err
 	}
 	for _, p := range r.publishers {

@@ -47,7 +47,7 @@ func (s *resume) measure(b *bench, v variant) (*outcome, error) {
 			return nil, err
 		}
 	}
-	if err := r.idle(started); err != nil {
+	if err := r.idle(b.Warm); err != nil {
 		return nil, err
 	}
 	r.prepare(place{transport: v.Transport, subscribers: s.Subscribers, channels: s.Channels, publishers: 1, after: after, from: 2})

@@ -32,8 +32,8 @@ func (s *slow) variants(b *bench) []variant {
 
 // stall is what one run of slow saw.
 type stall struct {
-	latency  *histogram // of the healthy
-	growth   int64      // bytes of memory
+	latency  histogram // of the healthy
+	growth   int64     // bytes of memory
 	cut      int64
 	caughtUp time.Duration
 	checked  tally
@@ -75,20 +75,18 @@ func (s *slow) stall(b *bench, v variant, slow int) (*stall, error) {
 		return nil, err
 	}
 	load := r.steady(s.Rate, s.Size)
-	if err := load.publish(2 * warm); err != nil {
+	if err := load.publish(2 * b.Warm); err != nil {
 		return nil, err
 	}
 	if err := r.crowd.pause(true); err != nil {
 		return nil, err
 	}
-	healthy := &r.crowd.tallies[readerAsUsual]
-	healthy.latency = histogram{}
+	r.crowd.latency[readerAsUsual] = histogram{}
 	o := &stall{}
 	if o.growth, err = s.peak(load); err != nil {
 		return nil, err
 	}
-	o.latency = new(histogram)
-	*o.latency = healthy.latency
+	o.latency = r.crowd.latency[readerAsUsual]
 	begin := r.loop.now()
 	if err := r.crowd.pause(false); err != nil {
 		return nil, err

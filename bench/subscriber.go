@@ -166,7 +166,7 @@ func (s *subscriber) take(m mark) {
 	}
 	s.next[i] = m.number + 1
 	t.Deliveries++
-	t.latency.record(s.crowd.read - m.sent)
+	s.crowd.latency[s.reader].record(s.crowd.read - m.sent)
 	if s.crowd.delivered != nil {
 		s.crowd.delivered(m)
 	}
@@ -199,8 +199,6 @@ type tally struct {
 	Again      int64 `json:"again"` // came twice, or behind a later one
 	Stray      int64 `json:"stray"` // of a channel that was not subscribed to
 	Cut        int64 `json:"cut"`   // connections that the hub closed
-
-	latency histogram
 }
 
 // faults counts what should not be.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -16,11 +17,15 @@ type variant struct {
 	Store     string `json:"store,omitempty"` // of runnel: memory, bolt or redis
 	Transport string `json:"transport"`       // sse or ws
 	Deflate   bool   `json:"deflate,omitempty"`
+	Name      string `json:"name,omitempty"` // of the other hub
 }
 
 // String is how tables and progress name the variant.
 func (v variant) String() string {
 	name := v.Target
+	if v.Name != "" {
+		name = v.Name
+	}
 	if v.Store != "" && v.Store != "memory" {
 		name += " on " + v.Store
 	}
@@ -60,12 +65,17 @@ func (b *bench) variants(targets, transports, stores string) (all []variant) {
 			if b.Transport != "" && transport != b.Transport || target == "other" && !b.otherSpeaks(transport) {
 				continue
 			}
+			v := variant{Target: target, Transport: transport}
+			if target == "other" {
+				v.Name = b.Name
+			}
 			if target != "runnel" {
-				all = append(all, variant{Target: target, Transport: transport})
+				all = append(all, v)
 				continue
 			}
 			for _, store := range strings.Split(stores, ",") {
-				all = append(all, variant{Target: target, Transport: transport, Store: store})
+				v.Store = store
+				all = append(all, v)
 			}
 		}
 	}
@@ -74,7 +84,7 @@ func (b *bench) variants(targets, transports, stores string) (all []variant) {
 
 // wants reports whether a target is asked for and is there.
 func (b *bench) wants(target string) bool {
-	if len(b.Target) > 0 && !contains(b.Target, target) {
+	if len(b.Target) > 0 && !slices.Contains(b.Target, target) {
 		return false
 	}
 	switch target {
@@ -85,15 +95,6 @@ func (b *bench) wants(target string) bool {
 		return err == nil
 	}
 	return true
-}
-
-func contains(list []string, s string) bool {
-	for _, t := range list {
-		if t == s {
-			return true
-		}
-	}
-	return false
 }
 
 // build makes the hub's program, once, unless one is given.
