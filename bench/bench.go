@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -109,6 +111,8 @@ func (b *bench) once(s scenario, section *section, at int, what string) error {
 		section.Rows[at].Failed++
 		return err
 	}
+	// A ratio to nothing is no figure, and no JSON.
+	o.Metrics = slices.DeleteFunc(o.Metrics, func(m metric) bool { return math.IsNaN(m.Value) || math.IsInf(m.Value, 0) })
 	section.Rows[at].Rounds = append(section.Rows[at].Rounds, o)
 	b.progress("%s: %s (%.0f s)", what, o, time.Since(begin).Seconds())
 	return nil

@@ -21,7 +21,7 @@ func (s *keepalive) title() string {
 	return fmt.Sprintf("%d idle connections, a channel each, kept alive as by default, %v", s.Subscribers, s.Time)
 }
 
-func (s *keepalive) shorten() { s.Subscribers, s.Time = 2000, 30*time.Second }
+func (s *keepalive) shorten() { s.Subscribers, s.Time = 2000, 26*time.Second }
 
 func (s *keepalive) variants(b *bench) []variant {
 	return b.variants("runnel,other", "sse,ws", "memory")
@@ -44,7 +44,7 @@ func (s *keepalive) measure(b *bench, v variant) (*outcome, error) {
 	if err := r.gather(place{transport: v.Transport, subscribers: s.Subscribers, channels: s.Subscribers}); err != nil {
 		return nil, err
 	}
-	if err := r.idle(5 * time.Second); err != nil { // what connecting left to do
+	if err := r.idle(5 * b.Warm); err != nil { // what connecting left to do
 		return nil, err
 	}
 	full, err := s.watch(r, s.Time)
