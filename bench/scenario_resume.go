@@ -19,8 +19,12 @@ type resume struct {
 func (*resume) name() string { return "resume" }
 
 func (s *resume) title() string {
-	return fmt.Sprintf("%d clients come back at once to %d channels, %d missed events of %d bytes each",
+	title := fmt.Sprintf("%d clients come back at once to %d channels, %d missed events of %d bytes each",
 		s.Subscribers, s.Channels, s.Missed, s.Size)
+	if s.Store != "memory" {
+		title += "; from " + s.Store + " to a node started just now"
+	}
+	return title
 }
 
 func (s *resume) shorten() { s.Subscribers, s.Channels = 500, min(s.Channels, 500) }
