@@ -28,6 +28,7 @@ type feed struct {
 	mu      sync.Mutex
 	claims  *auth.Claims
 	subs    []*streams.Subscription
+	watch   *watch     // of its socket, nil while a goroutine reads
 	control []byte     // the hub's own frames, which go before events
 	drained *sync.Cond // told when control went out, nil while nobody waits
 	closing bool       // only control goes out any more
@@ -122,15 +123,17 @@ func (f *feed) queue(frame []byte) bool {
 }
 
 // close ends the feed in good order: what is being written is finished, the
-// goodbye is said, events that come later are for another connection.
-func (f *feed) close(why *apiError) {
+// goodbye is said, events that come later are for another connection. It
+// reports false when the feed was closing already.
+func (f *feed) close(why *apiError) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closing || f.ended {
-		return
+		return false
 	}
 	f.queue(f.transport.goodbye(nil, why))
 	f.startClosing()
+	return true
 }
 
 // startClosing lets only what is queued out. The peer has closeTimeout to take
@@ -180,10 +183,13 @@ func (f *feed) end() {
 		return
 	}
 	f.ended = true
-	subs := f.subs
+	subs, watch := f.subs, f.watch
 	f.subs, f.control = nil, nil
 	f.wakeSenders()
 	f.mu.Unlock()
+	if watch != nil {
+		watch.forget()
+	}
 	for _, s := range subs {
 		s.Close()
 	}
@@ -237,6 +243,33 @@ func (f *feed) subscribed(channel string) (n int, has bool) {
 		has = has || s.Channel() == channel
 	}
 	return len(f.subs), has
+}
+
+// hearOf has readable called whenever the peer has sent something, until it
+// has been read to its end; after that, call listen for the next. It reports
+// false when the connection cannot be watched and needs a goroutine to read it.
+func (f *feed) hearOf(readable func()) bool {
+	o, ok := f.outlet.(*tcpOutlet)
+	if !ok || f.hub.poller == nil {
+		return false
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.ended {
+		f.watch = f.hub.poller.add(o.raw, readable)
+	}
+	return true
+}
+
+// listen waits for the peer's next bytes without a goroutine. A feed that has
+// ended hears nothing.
+func (f *feed) listen() {
+	f.mu.Lock()
+	watch := f.watch
+	f.mu.Unlock()
+	if watch == nil || watch.again() != nil {
+		f.end()
+	}
 }
 
 // wantsPongs reports whether a ping is still answered: nothing may follow a

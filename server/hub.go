@@ -18,6 +18,7 @@ type hub struct {
 	pace     Pace
 	log      *slog.Logger
 	wheel    *wheel
+	poller   *poller // nil where there is none
 	workers  []*worker
 	next     atomic.Uint32 // worker for the next feed
 	vanished atomic.Uint64 // peers that took and sent nothing any more
@@ -59,6 +60,7 @@ func newHub(pace Pace, log *slog.Logger, latency func(time.Duration)) *hub {
 	h := &hub{
 		pace:     pace,
 		log:      log,
+		poller:   newPoller(),
 		wheel:    newWheel(min(pace.Heartbeat, pace.Ping, pace.Silence)),
 		cancel:   cancel,
 		feeds:    map[*feed]struct{}{},
@@ -70,12 +72,16 @@ func newHub(pace Pace, log *slog.Logger, latency func(time.Duration)) *hub {
 		h.tasks.Go(func() { w.run(ctx) })
 	}
 	h.tasks.Go(func() { h.wheel.run(ctx) })
+	if h.poller != nil {
+		h.tasks.Go(func() { h.poller.run(ctx) })
+	}
 	return h
 }
 
-// add takes in a feed and starts the goroutine that watches its peer. When the
-// hub is closed it reports false, and the feed is the caller's to end.
-func (h *hub) add(f *feed, watch func()) bool {
+// add takes in a feed and starts hear, which listens to its peer, in a
+// goroutine. When the hub is closed it reports false, and the feed is the
+// caller's to end.
+func (h *hub) add(f *feed, hear func()) bool {
 	f.hub = h
 	f.worker = h.workers[h.next.Add(1)%uint32(len(h.workers))]
 	now := time.Now()
@@ -88,7 +94,7 @@ func (h *hub) add(f *feed, watch func()) bool {
 		return false
 	}
 	h.feeds[f] = struct{}{}
-	h.tasks.Go(watch)
+	h.tasks.Go(hear)
 	h.wheel.add(f, now.Add(min(h.pace.Heartbeat, h.pace.Ping, h.pace.Silence/6)))
 	return true
 }

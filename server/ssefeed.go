@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -150,16 +151,41 @@ func (s *Server) start(f *feed, watch func()) {
 	f.schedule()
 }
 
-// awaitHangUp reads until the peer is gone. An SSE client has nothing to say;
-// one that goes on talking is cut off.
+// awaitHangUp ends the feed when its peer is gone. An SSE client has nothing to
+// say; one that goes on talking is cut off.
 func (f *feed) awaitHangUp(conn net.Conn) {
+	left := maxHeard
+	heard := func(n int) (goOn bool) {
+		f.heard.Store(time.Now().UnixNano())
+		left -= n
+		return left > 0
+	}
+	if f.hearOf(func() { f.hearNow(heard) }) {
+		f.listen()
+		return
+	}
 	defer f.end()
 	buffer := make([]byte, 16)
-	for range maxHeard / len(buffer) {
-		if _, err := conn.Read(buffer); err != nil {
+	for {
+		if n, err := conn.Read(buffer); err != nil || !heard(n) {
 			return
 		}
-		f.heard.Store(time.Now().UnixNano())
+	}
+}
+
+// hearNow reads what the peer has sent and listens on.
+func (f *feed) hearNow(heard func(int) bool) {
+	var buffer [256]byte
+	for {
+		n, err := readNow(f.outlet.(*tcpOutlet).raw, buffer[:])
+		switch {
+		case err == syscall.EAGAIN:
+			f.listen()
+			return
+		case err != nil, n == 0, !heard(n):
+			f.end()
+			return
+		}
 	}
 }
 

@@ -20,7 +20,9 @@ func (v *conversation) begin() {
 		}
 	}
 	f.send(appendText(nil, v.server.welcomeJSON(f)))
-	for _, channel := range v.channels {
+	channels := v.channels
+	v.channels = nil
+	for _, channel := range channels {
 		if err := v.subscribe(nil, channel, v.start.of(channel)); err != nil {
 			e := describe(err)
 			if e.close == closeForbidden || e.close == closeUnavailable {

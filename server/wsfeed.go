@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"time"
 
@@ -20,7 +19,7 @@ type conversation struct {
 	server   *Server
 	feed     *feed
 	conn     *websocket.Conn
-	socket   net.Conn
+	socket   *socket
 	claims   *auth.Claims // nil until authenticated
 	only     string       // the channel that messages may leave out
 	channels []string     // to subscribe to once authenticated
@@ -48,12 +47,11 @@ func (s *Server) websocket(c echo.Context) error {
 	}
 	f.release = counted(&s.open.websocket, f.release)
 	v.feed = f
-	if err := v.accept(c, f); err != nil {
+	if !v.accept(c, f) {
 		f.release()
-		return err
+		return nil
 	}
-	begun := s.hub.add(f, func() { v.run(refusal) })
-	if !begun {
+	if !s.hub.add(f, func() { v.run(refusal) }) {
 		f.end()
 	}
 	return nil
@@ -92,9 +90,10 @@ func (v *conversation) user() string {
 	return v.claims.Subject
 }
 
-// accept makes the handshake. The library's own check of the origin is off:
-// the verifier's came before.
-func (v *conversation) accept(c echo.Context, f *feed) error {
+// accept makes the handshake and reports whether there is a connection; if not,
+// the library has answered. Its own check of the origin is off: the verifier's
+// came before.
+func (v *conversation) accept(c echo.Context, f *feed) bool {
 	w := &takeover{ResponseWriter: c.Response(), feed: f}
 	conn, err := websocket.Accept(w, c.Request(), &websocket.AcceptOptions{
 		InsecureSkipVerify: true,
@@ -102,12 +101,11 @@ func (v *conversation) accept(c echo.Context, f *feed) error {
 		OnPingReceived:     func(context.Context, []byte) bool { return f.wantsPongs() },
 	})
 	if err != nil {
-		c.Response().Committed = true // the library has answered
-		return nil
+		return false
 	}
 	conn.SetReadLimit(maxMessage(v.server.limits.Data))
 	v.conn, v.socket = conn, w.socket
-	return nil
+	return true
 }
 
 // maxMessage is the size over which a message ends the connection: well over
@@ -122,19 +120,35 @@ func (v *conversation) run(refusal error) {
 		v.begin()
 	} else {
 		v.overtime = time.AfterFunc(v.server.limits.AuthWait, func() { v.close(errNoAuth) })
-		defer v.overtime.Stop()
 	}
-	for v.readMessage() {
+	v.socket.watched = v.feed.hearOf(func() { v.feed.hub.tasks.Go(v.listen) })
+	v.listen()
+}
+
+// listen reads and answers messages until there are none for now: then the
+// poller calls again. Without one it stays until the connection ends.
+func (v *conversation) listen() {
+	err := v.readMessage()
+	for err == nil {
+		err = v.readMessage()
 	}
+	if errors.Is(err, errIdle) {
+		v.feed.listen()
+		return
+	}
+	if v.overtime != nil {
+		v.overtime.Stop()
+	}
+	v.part(err)
 }
 
 var errNoAuth = unauthorized("no token came in time", "")
 
 // close ends the connection with the close code of err.
 func (v *conversation) close(err error) {
-	e := describe(err)
-	v.note(e)
-	v.feed.close(e)
+	if e := describe(err); v.feed.close(e) {
+		v.note(e)
+	}
 }
 
 // note counts an error and logs it where an operator should know.
@@ -147,13 +161,11 @@ func (v *conversation) note(e *apiError) {
 	}
 }
 
-// readMessage reads and answers one message. It reports false when the
-// connection is over.
-func (v *conversation) readMessage() bool {
+// readMessage reads and answers one message.
+func (v *conversation) readMessage() error {
 	kind, data, err := v.conn.Read(context.Background())
 	if err != nil {
-		v.part(err)
-		return false
+		return err
 	}
 	switch closing, _ := v.feed.isClosing(); {
 	case closing:
@@ -162,7 +174,7 @@ func (v *conversation) readMessage() bool {
 	default:
 		v.answer(data)
 	}
-	return true
+	return nil
 }
 
 // part ends the connection after a failed read. A peer that has said goodbye
@@ -178,7 +190,7 @@ func (v *conversation) part(err error) {
 	}
 	if websocket.CloseStatus(err) < 0 {
 		v.socket.SetReadDeadline(endBy)
-		io.CopyN(io.Discard, v.socket, maxHeardOut)
+		io.CopyN(io.Discard, v.socket.Conn, maxHeardOut)
 	}
 	v.feed.part()
 }

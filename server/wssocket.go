@@ -3,9 +3,11 @@ package server
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"syscall"
 	"time"
 )
 
@@ -14,20 +16,41 @@ import (
 // so that events go out many at a time, encoded once for everybody.
 type socket struct {
 	net.Conn
-	feed   *feed
-	before io.Reader // what net/http had read already, nil once that is used up
+	feed    *feed
+	before  io.Reader // what net/http had read already, nil once that is used up
+	tracker frameTracker
+	watched bool // the feed is told when there is more to read
 }
 
-// Read passes on what the peer sends.
+// errIdle says that the peer has nothing to say for now, and that what it said
+// ended with a whole message. The library's Conn can go on reading after it:
+// nothing of a frame has been taken yet.
+var errIdle = errors.New("nothing to read")
+
+// Read passes on what the peer sends. Between two messages it does not wait.
 func (s *socket) Read(b []byte) (n int, err error) {
+	n, err = s.read(b)
+	s.tracker.pass(b[:n])
+	s.feed.heard.Store(time.Now().UnixNano())
+	return n, err
+}
+
+func (s *socket) read(b []byte) (n int, err error) {
 	if s.before != nil {
 		if n, _ = s.before.Read(b); n > 0 {
 			return n, nil
 		}
 		s.before = nil
 	}
-	n, err = s.Conn.Read(b)
-	s.feed.heard.Store(time.Now().UnixNano())
+	if !s.watched || !s.tracker.between() {
+		return s.Conn.Read(b)
+	}
+	switch n, err = readNow(s.feed.outlet.(*tcpOutlet).raw, b); {
+	case err == syscall.EAGAIN:
+		return 0, errIdle
+	case err == nil && n == 0:
+		return 0, io.EOF
+	}
 	return n, err
 }
 
