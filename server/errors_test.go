@@ -99,9 +99,18 @@ func TestRouterErrorsHaveTheSameShape(t *testing.T) {
 	n.wantCode(n.send(request{method: "GET", path: "/tickets"}), http.StatusMethodNotAllowed, codeMethodNotAllowed)
 }
 
-func TestThePageAnswersWhatNoRouteKnows(t *testing.T) {
-	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "page of "+r.URL.Path) })
-	n := startNode(t, func(c *Config, _ *auth.Config) { c.Page = page })
+// onePage has / and /app.js.
+type onePage struct{}
+
+func (onePage) Has(path string) bool { return path == "/" || path == "/app.js" }
+
+func (onePage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	fmt.Fprint(w, "page of "+r.URL.Path)
+}
+
+func TestThePageAnswersWhatItHas(t *testing.T) {
+	n := startNode(t, func(c *Config, _ *auth.Config) { c.Page = onePage{} })
+	n.wantCode(n.send(request{method: "GET", path: "/nothing"}), http.StatusNotFound, codeNotFound)
 	for _, path := range []string{"/", "/app.js"} {
 		if r := n.send(request{method: "GET", path: path}); r.StatusCode != 200 || r.body != "page of "+path {
 			t.Errorf("%s: %d %s", path, r.StatusCode, r.body)

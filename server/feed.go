@@ -20,6 +20,7 @@ type feed struct {
 	id        string
 	release   func() // gives back what admission counted
 
+	spoke int64        // of the wheel, guarded by it
 	state atomic.Int32 // of its delivery: see schedule
 	wrote atomic.Int64 // bytes handed to the outlet
 	last  atomic.Int64 // when it last wrote, Unix nanoseconds
@@ -284,6 +285,14 @@ func (f *feed) renew(claims *auth.Claims) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.claims, f.warned = claims, false
+	f.watchToken()
+}
+
+// watchToken has the wheel look at a new token when its end comes near.
+func (f *feed) watchToken() {
+	if due := f.tokenDue(); !due.IsZero() {
+		f.hub.wheel.add(f, earlier(time.Now().Add(f.hub.pace.Heartbeat), due))
+	}
 }
 
 // welcome gives the feed the claims of its first token, and a connection ID
@@ -298,6 +307,7 @@ func (f *feed) welcome(claims *auth.Claims, release func()) {
 	f.claims, f.id = claims, newConnectionID(claims.Subject)
 	before := f.release
 	f.release = func() { before(); release() }
+	f.watchToken()
 }
 
 // channels returns what the feed is subscribed to.

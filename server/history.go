@@ -49,7 +49,7 @@ func (s *Server) read(c echo.Context, channels []string, many bool) error {
 // prepareRead checks who reads what from where.
 func (s *Server) prepareRead(c echo.Context, channels []string) (claims *auth.Claims, start beginning, err error) {
 	r := c.Request()
-	start.given = r.Header.Get("Last-Event-ID")
+	start.given = givenPosition(r, c.QueryParams())
 	if s.draining() {
 		return nil, start, errDraining
 	}

@@ -95,7 +95,7 @@ func (h *hub) add(f *feed, hear func()) bool {
 	}
 	h.feeds[f] = struct{}{}
 	h.tasks.Go(hear)
-	h.wheel.add(f, now.Add(min(h.pace.Heartbeat, h.pace.Ping, h.pace.Silence/6)))
+	h.wheel.add(f, earlier(now.Add(min(h.pace.Heartbeat, h.pace.Ping, h.pace.Silence/6)), f.tokenDue()))
 	return true
 }
 

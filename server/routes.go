@@ -107,7 +107,7 @@ func (s *Server) around(next echo.HandlerFunc) echo.HandlerFunc {
 
 // orPage lets the page answer what no route knows.
 func (s *Server) orPage(c echo.Context, err error) error {
-	if s.page == nil || !errors.Is(err, echo.ErrNotFound) {
+	if s.page == nil || !errors.Is(err, echo.ErrNotFound) || !s.page.Has(c.Request().URL.Path) {
 		return err
 	}
 	if m := c.Request().Method; m != http.MethodGet && m != http.MethodHead {

@@ -70,7 +70,10 @@ func TestServeDrains(t *testing.T) {
 	eventually(t, "the node answers", func() bool { return s.send(request{method: "GET", path: "/readyz"}).StatusCode == http.StatusOK })
 	s.stop()
 	eventually(t, "not ready", func() bool {
-		_, err := s.client.Get(s.url + "/healthz")
+		resp, err := s.client.Get(s.url + "/healthz")
+		if err == nil {
+			resp.Body.Close()
+		}
 		return s.draining() && err != nil // it no longer listens
 	})
 	fmt.Fprint(conn, "cd")

@@ -41,13 +41,19 @@ type Config struct {
 	// of its own. Else an admin token opens them.
 	AdminElsewhere bool
 
-	// Page answers GET and HEAD for what no route knows; nil: GET / gives name
+	// Page answers GET and HEAD for what it has; nil: GET / gives name
 	// and version.
-	Page http.Handler
+	Page Page
 
 	// Reconnects is how often a connection to the store was made anew; nil
 	// for a store without connections.
 	Reconnects func() uint64
+}
+
+// Page is files for browsers beside the hub's own surface.
+type Page interface {
+	http.Handler
+	Has(path string) bool
 }
 
 // Server serves a broker to clients.
@@ -61,7 +67,7 @@ type Server struct {
 
 	limits         Limits
 	drainOver      time.Duration
-	page           http.Handler
+	page           Page
 	adminElsewhere bool
 	reconnects     func() uint64
 	certificate    *certificate // nil without TLS

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -29,15 +30,17 @@ func readBeginning(r *http.Request, query url.Values, channels int) (b beginning
 	if err != nil {
 		return b, err
 	}
-	b.given = r.Header.Get("Last-Event-ID")
-	if b.given == "" {
-		b.given = query.Get("last_event_id")
-	}
+	b.given = givenPosition(r, query)
 	if b.given == "" {
 		return b, nil
 	}
 	b.named = true
 	return b, b.readPosition(b.given, channels)
+}
+
+// givenPosition is the position as the client gave it.
+func givenPosition(r *http.Request, query url.Values) string {
+	return cmp.Or(r.Header.Get("Last-Event-ID"), query.Get("last_event_id"))
 }
 
 func (b *beginning) readPosition(s string, channels int) (err error) {

@@ -10,8 +10,10 @@ func (f *feed) tick(now time.Time) time.Time {
 	id, closing, ended, endBy := f.id, f.closing, f.ended, f.endBy
 	f.mu.Unlock()
 	switch {
-	case ended, closing && now.Before(endBy): // closing has a tick of its own
+	case ended:
 		return time.Time{}
+	case closing && now.Before(endBy):
+		return endBy
 	case closing:
 		f.end()
 		return time.Time{}
@@ -37,25 +39,32 @@ func earlier(a, b time.Time) time.Time {
 // tickToken warns once before the token expires, and closes the feed then.
 func (f *feed) tickToken(now time.Time) (next time.Time) {
 	f.mu.Lock()
-	claims, warned := f.claims, f.warned
-	f.mu.Unlock()
-	if claims == nil || claims.Expires.IsZero() {
-		return time.Time{}
-	}
-	if !now.Before(claims.Expires) {
-		f.close(errExpired)
-		return now.Add(closeTimeout)
-	}
-	if warn := claims.Expires.Add(-warnBefore); now.Before(warn) {
-		return warn
-	}
-	if !warned {
-		f.mu.Lock()
-		f.warned = true
-		f.queue(f.transport.expiring(nil, claims.Expires))
+	if due := f.tokenDue(); due.IsZero() || now.Before(due) {
 		f.mu.Unlock()
+		return due
 	}
-	return claims.Expires
+	end := f.claims.Expires
+	if !f.warned {
+		f.warned = true
+		f.queue(f.transport.expiring(nil, end))
+	}
+	f.mu.Unlock()
+	if !now.Before(end) {
+		f.close(errExpired)
+	}
+	return end
+}
+
+// tokenDue is when the peer is to be warned that its token expires, and once
+// it was, when that is. Zero for a token that does not.
+func (f *feed) tokenDue() time.Time {
+	switch {
+	case f.claims == nil || f.claims.Expires.IsZero():
+		return time.Time{}
+	case f.warned:
+		return f.claims.Expires
+	}
+	return f.claims.Expires.Add(-warnBefore)
 }
 
 // errExpired ends a feed whose token has expired.

@@ -26,12 +26,16 @@ func newWheel(shortest time.Duration) *wheel {
 
 func (w *wheel) number(t time.Time) int64 { return t.UnixNano() / int64(w.tick) }
 
-// add has the feed called at that time, or up to a tick later.
+// add has the feed called at that time, or up to a tick later, instead of at
+// the time that was set before.
 func (w *wheel) add(f *feed, at time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	n := max(w.number(at), w.now) + 1
-	w.spoke[n] = append(w.spoke[n], f)
+	if f.spoke != n {
+		f.spoke = n
+		w.spoke[n] = append(w.spoke[n], f)
+	}
 }
 
 func (w *wheel) run(ctx context.Context) {
@@ -61,7 +65,11 @@ func (w *wheel) take(n int64) (due []*feed) {
 	defer w.mu.Unlock()
 	for w.now < n {
 		w.now++
-		due = append(due, w.spoke[w.now]...)
+		for _, f := range w.spoke[w.now] {
+			if f.spoke == w.now {
+				due = append(due, f)
+			}
+		}
 		delete(w.spoke, w.now)
 	}
 	return due

@@ -122,7 +122,7 @@ func (v *conversation) firstToken(m *message, claims *auth.Claims) error {
 
 func (v *conversation) replyAuth(ref json.RawMessage, claims *auth.Claims) {
 	v.reply("auth", ref, func(b []byte) []byte {
-		b = appendJSONString(append(b, `,"user":`...), claims.Subject)
+		b = appendUser(append(b, `,"user":`...), claims)
 		if claims.Expires.IsZero() {
 			return append(b, `,"expires_at":null`...)
 		}

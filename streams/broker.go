@@ -155,6 +155,7 @@ func (b *Broker) Subscribe(ctx context.Context, channel string, start Start, w W
 	s.due.Store(true)
 	c.mu.Lock()
 	s.number, _ = c.tail.number(position)
+	s.live = c.tail.end()
 	c.mu.Unlock()
 	return s, nil
 }

@@ -39,6 +39,7 @@ type Subscription struct {
 	prev, next *Subscription
 	position   ID
 	number     uint64 // of the tail's event that comes next; 0: to be found by position
+	live       uint64 // the tail's end when it began: it was not there for what came live before
 	gap        *Gap   // to be told before anything else
 	verdict    verdict
 	asked      uint64 // the tail's end when the log was asked for the verdict
@@ -156,7 +157,7 @@ func (s *Subscription) awaitTail(b *Batch) {
 func (s *Subscription) fromTail(b *Batch, bytes int) {
 	t := &s.channel.tail
 	had := len(b.Events)
-	b.Events, s.number = t.read(s.number, b.Events, bytes)
+	b.Events, s.number = t.read(s.number, s.live, b.Events, bytes)
 	s.moveTo(b.Events[had:])
 	b.Live = s.awaited
 	if s.awaited = s.number == t.end(); !s.awaited {

@@ -150,12 +150,13 @@ func (t *tail) index(id ID) (int, bool) {
 }
 
 // read appends to dst the events from a number on, up to about so many bytes,
-// and returns the number to go on from. An old ephemeral event is passed by.
-func (t *tail) read(number uint64, dst []*Event, bytes int) ([]*Event, uint64) {
+// and returns the number to go on from. Ephemeral events are passed by that are
+// old, or came before the number of live.
+func (t *tail) read(number, live uint64, dst []*Event, bytes int) ([]*Event, uint64) {
 	for i := int(number - t.first); i < len(t.events) && bytes > 0; i++ {
 		e := t.events[i]
 		number++
-		if e.Ephemeral() && time.Since(e.arrived) > ephemeralLife {
+		if e.Ephemeral() && (number <= live || time.Since(e.arrived) > ephemeralLife) {
 			continue
 		}
 		bytes -= e.Size()

@@ -139,7 +139,7 @@ func TestTailAgainstModel(t *testing.T) {
 				}
 				bytes := rapid.IntRange(1, 2000).Draw(t, "bytes")
 				var got []*Event
-				got, r.number = tl.read(r.number, nil, bytes)
+				got, r.number = tl.read(r.number, 0, nil, bytes)
 				want := m.all[r.next : r.next+len(got)]
 				if !slices.Equal(got, want) || len(got) == 0 && r.next < len(m.all) {
 					t.Fatalf("read %d events, not those that follow", len(got))

@@ -37,33 +37,44 @@ type file struct {
 	body              []byte
 }
 
+// Pages serves embedded files; it is made once, by Handler.
+type Pages struct {
+	served map[string]file
+}
+
 // Handler serves the demo page of the node of that name at "/", and what the
 // page needs below "/demo/"; any other path is 404, any method but GET and
 // HEAD 405. The answers have a strict Content-Security-Policy and an ETag,
 // and are revalidated on every use, so that a new version shows at once.
-func Handler(node string) http.Handler {
-	served := load(node)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f, ok := served[r.URL.Path]
-		if !ok {
-			http.NotFound(w, r)
-			return
-		}
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			w.Header().Set("Allow", "GET, HEAD")
-			http.Error(w, "only GET and HEAD", http.StatusMethodNotAllowed)
-			return
-		}
-		h := w.Header()
-		h.Set("Content-Type", f.contentType)
-		h.Set("Cache-Control", "no-cache")
-		h.Set("ETag", f.etag)
-		h.Set("Content-Security-Policy", policy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.body))
-	})
+func Handler(node string) *Pages { return &Pages{load(node)} }
+
+// Has reports whether something is served at the path.
+func (p *Pages) Has(path string) bool {
+	_, ok := p.served[path]
+	return ok
+}
+
+// ServeHTTP implements http.Handler.
+func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f, ok := p.served[r.URL.Path]
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "only GET and HEAD", http.StatusMethodNotAllowed)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", f.contentType)
+	h.Set("Cache-Control", "no-cache")
+	h.Set("ETag", f.etag)
+	h.Set("Content-Security-Policy", policy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.body))
 }
 
 // load reads all files once, by the path they are served at. It panics on

@@ -6,6 +6,7 @@ var ephemeralTests = map[string]func(fixture){
 	"ephemeral/order":  testEphemeralOrder,
 	"ephemeral/alone":  testEphemeralAlone,
 	"ephemeral/behind": testEphemeralBehind,
+	"ephemeral/before": testEphemeralBefore,
 }
 
 func (f fixture) pass(b *streams.Broker, channel, s string) {
@@ -82,4 +83,22 @@ func testEphemeralBehind(f fixture) {
 		f.Fatalf("%d stored, %d live", stored, len(live.events))
 	}
 	f.noGap(behind)
+}
+
+// testEphemeralBefore: who returns was not there for what came live meanwhile,
+// and does not get again what it had got.
+func testEphemeralBefore(f fixture) {
+	b := f.broker(streams.BrokerOptions{})
+	first := f.subscribe(b, "a", streams.Now())
+	base := first.at
+	f.publish(b, "a", "1")
+	f.pass(b, "a", "p1")
+	f.publish(b, "a", "2")
+	f.readsEvents(first, 3)
+	again := f.subscribe(b, "a", streams.After(base))
+	f.readsEvents(again, 2)
+	f.read(again, "1", "2")
+	f.pass(b, "a", "p2")
+	f.readsEvents(again, 3)
+	f.read(again, "1", "2", "p2")
 }
