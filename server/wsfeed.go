@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/coder/websocket"
@@ -36,6 +37,9 @@ func (s *Server) websocket(c echo.Context) error {
 	if err := s.verifier.CheckOrigin(r); err != nil {
 		return err
 	}
+	if !isHandshake(r) {
+		return badRequest("here a WebSocket handshake is expected (RFC 6455, version 13)")
+	}
 	v := &conversation{server: s}
 	refusal := v.prepare(c)
 	f := &feed{id: newConnectionID(v.user()), transport: ws{}, claims: v.claims, release: func() {}}
@@ -55,6 +59,14 @@ func (s *Server) websocket(c echo.Context) error {
 		f.end()
 	}
 	return nil
+}
+
+// isHandshake: RFC 6455 section 4.2.1. What it lets pass and is none after all,
+// the library refuses.
+func isHandshake(r *http.Request) bool {
+	return r.ProtoMajor == 1 && r.ProtoMinor > 0 && strings.EqualFold(r.Header.Get("Upgrade"), "websocket") &&
+		strings.Contains(strings.ToLower(r.Header.Get("Connection")), "upgrade") &&
+		r.Header.Get("Sec-WebSocket-Version") == "13" && r.Header.Get("Sec-WebSocket-Key") != ""
 }
 
 // prepare reads who asks for what. Without a credential the first message has
