@@ -429,7 +429,8 @@ func FuzzToken(f *testing.F) {
 
 func FuzzRawToken(f *testing.F) {
 	v := verifier(f, Config{Secrets: [][]byte{secret}, APIKeys: []string{serverKey}, PublicKeys: [][]byte{pemOf(f, pairs()[1].key.Public())}})
-	f.Add(hmacToken(f, nil) + "x")
+	good := hmacToken(f, nil) // never itself a seed: the fuzzer would find it in one with something added
+	f.Add(good[:len(good)-20] + strings.Repeat("A", 20))
 	f.Add(b64(`{"alg":"ES256"}`) + ".e30." + b64(strings.Repeat("x", 64)))
 	f.Fuzz(func(t *testing.T, token string) {
 		if _, err := v.Verify(context.Background(), token); err == nil && token != serverKey {
