@@ -48,7 +48,7 @@ func TestWheelKeepsOneTime(t *testing.T) {
 		w.add(f, start.Add(time.Duration(after)*w.tick))
 	}
 	calls := 0
-	for n := w.now; n < w.now+20; n++ {
+	for n, end := w.now, w.now+20; n < end; n++ {
 		calls += len(w.take(n))
 	}
 	if calls != 1 {
