@@ -67,13 +67,16 @@ func (f *feed) gather(w *worker) {
 	}
 }
 
+// gatherEvents asks the subscriptions in turn, another one first each time:
+// a busy channel that fills every write must not keep a quiet one waiting.
 func (f *feed) gatherEvents(w *worker) {
 	limit := maxWrite
 	if f.outlet.waits() {
 		limit = maxWaitingWrite
 	}
-	for i := 0; i < len(f.subs); i++ {
-		s := f.subs[i]
+	f.turn++
+	for i := range f.subs {
+		s := f.subs[(f.turn+i)%len(f.subs)]
 		if !s.Due() {
 			continue
 		}

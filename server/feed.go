@@ -29,6 +29,7 @@ type feed struct {
 	mu      sync.Mutex
 	claims  *auth.Claims
 	subs    []*streams.Subscription
+	turn    int        // of the subscription that is asked first
 	watch   *watch     // of its socket, nil while a goroutine reads
 	control []byte     // the hub's own frames, which go before events
 	drained *sync.Cond // told when control went out, nil while nobody waits
@@ -96,13 +97,19 @@ func (f *feed) rest() {
 func (f *feed) send(frame []byte) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.awaitRoom()
+	return f.queue(frame)
+}
+
+// awaitRoom waits, with f.mu held, until the peer has taken enough of the
+// hub's own frames. Only the goroutine that serves that peer may call it.
+func (f *feed) awaitRoom() {
 	for len(f.control) > maxControl && !f.closing && !f.ended {
 		if f.drained == nil {
 			f.drained = sync.NewCond(&f.mu)
 		}
 		f.drained.Wait()
 	}
-	return f.queue(frame)
 }
 
 // offer queues a frame that may as well be dropped, without waiting.
@@ -211,6 +218,7 @@ func (f *feed) wakeSenders() {
 func (f *feed) subscribe(s *streams.Subscription, announce []byte) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.awaitRoom()
 	if !f.queue(announce) {
 		return false
 	}
@@ -224,6 +232,7 @@ func (f *feed) subscribe(s *streams.Subscription, announce []byte) bool {
 func (f *feed) unsubscribe(channel string, announce []byte) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.awaitRoom()
 	for i, s := range f.subs {
 		if s.Channel() == channel {
 			f.subs = append(f.subs[:i:i], f.subs[i+1:]...)

@@ -185,6 +185,7 @@ func (s *Server) answerPage(c echo.Context, claims *auth.Claims, channel string,
 	if q.from && !q.before.IsZero() {
 		return errBothWays
 	}
+	q.wait = waitWithin(q.wait, claims)
 	ctx, end, err := s.beginPoll(c, claims, q)
 	if err != nil {
 		return err
@@ -195,6 +196,14 @@ func (s *Server) answerPage(c echo.Context, claims *auth.Claims, channel string,
 		return err
 	}
 	return answer(c, http.StatusOK, append(page.appendMembers([]byte{'{'}, channel), '}'))
+}
+
+// waitWithin ends a wait with the token that it was allowed by.
+func waitWithin(wait time.Duration, claims *auth.Claims) time.Duration {
+	if claims.Expires.IsZero() {
+		return wait
+	}
+	return min(wait, max(time.Until(claims.Expires), 0))
 }
 
 // beginPoll admits a request that waits as the connection it is, and bounds

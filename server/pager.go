@@ -138,6 +138,7 @@ func (s *Server) answerPages(c echo.Context, claims *auth.Claims, channels []str
 	if !q.before.IsZero() {
 		return badRequest("before= is for one channel")
 	}
+	q.wait = waitWithin(q.wait, claims)
 	if q.from = start.named; !q.from {
 		q.wait = 0
 	}

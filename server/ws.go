@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/binary"
+	"strings"
 	"time"
 
 	"runnel/streams"
@@ -43,7 +44,7 @@ func (ws) expiring(b []byte, at time.Time) []byte {
 func (ws) goodbye(b []byte, why *apiError) []byte {
 	reason := why.message
 	if len(reason) > maxCloseReason {
-		reason = reason[:maxCloseReason]
+		reason = strings.ToValidUTF8(reason[:maxCloseReason], "") // a peer must fail on half a character
 	}
 	b = append(b, finalFrame|opClose, byte(2+len(reason)))
 	b = binary.BigEndian.AppendUint16(b, uint16(why.close))
@@ -51,7 +52,7 @@ func (ws) goodbye(b []byte, why *apiError) []byte {
 }
 
 // maxCloseReason is what a control frame leaves beside the code (RFC 6455
-// section 5.5). Every message of the error table is ASCII and may be cut.
+// section 5.5).
 const maxCloseReason = 123
 
 func (ws) ping(b []byte) []byte { return append(b, finalFrame|opPing, 0) }
