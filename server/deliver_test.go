@@ -296,3 +296,66 @@ func tcpPair(t *testing.T) (server, client net.Conn) {
 	t.Cleanup(func() { server.Close(); client.Close() })
 	return server, client
 }
+
+// TestQuietChannelGetsItsTurn: a channel with more than a write can hold does
+// not keep the event of another one until it has caught up.
+func TestQuietChannelGetsItsTurn(t *testing.T) {
+	n := startNode(t, demo)
+	big := strings.Repeat("y", 8<<10)
+	for range 100 {
+		if _, err := n.broker.Publish(t.Context(), "busy", streams.Draft{Text: true, Data: []byte(big)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := n.broker.Publish(t.Context(), "quiet", streams.Draft{Data: []byte(`"hush"`)}); err != nil {
+		t.Fatal(err)
+	}
+	out := newNarrow(1, true)
+	f := startFeed(t, n, &sseMany{}, out, "busy", "quiet")
+	defer f.end()
+	eventually(t, "all events", func() bool { return strings.Count(out.text(), "data: ") == 101 })
+	before := out.text()[:strings.Index(out.text(), "hush")]
+	if held := strings.Count(before, "data: "); held > 20 {
+		t.Errorf("%d events of the busy channel came first", held)
+	}
+}
+
+// TestAnswersToAStuckPeerAreBounded: who asks on without taking the answers
+// waits, whatever it asks for.
+func TestAnswersToAStuckPeerAreBounded(t *testing.T) {
+	n := startNode(t, demo)
+	server, _ := tcpPair(t)
+	out, err := newOutlet(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := startFeed(t, n, ws{}, out, "a")
+	defer f.end()
+	announce := frame("unsubscribed", json.RawMessage(`"`+strings.Repeat("r", 200)+`"`), nil)
+	asked := make(chan struct{})
+	go func() {
+		defer close(asked)
+		for range 200_000 {
+			sub, err := n.broker.Subscribe(t.Context(), "b", streams.Now(), f)
+			if err != nil {
+				return
+			}
+			if !f.subscribe(sub, announce) {
+				sub.Close()
+				return
+			}
+			f.unsubscribe("b", announce)
+		}
+	}()
+	stuck := func() int {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return len(f.control)
+	}
+	eventually(t, "the bound is reached", func() bool { return stuck() > maxControl })
+	if held := stuck(); held > maxControl+2*len(announce) {
+		t.Errorf("%d bytes are held", held)
+	}
+	f.end()
+	<-asked
+}
