@@ -34,10 +34,15 @@ func readBody(c echo.Context, what string, limit int) ([]byte, error) {
 	return body, nil
 }
 
+// eagerBody is how much memory a body gets before its bytes have come: what an
+// event may have. A larger one gets it as it comes, for whoever only announces
+// a megabyte must not hold one.
+const eagerBody = 64 << 10
+
 // readAll reads to the end into memory of just the size: a published body
 // stays in the tail for as long as the event does.
 func readAll(r io.Reader, size int64) ([]byte, error) {
-	if size < 0 {
+	if size < 0 || size > eagerBody {
 		body, err := io.ReadAll(r)
 		return bytes.Clone(body), err
 	}

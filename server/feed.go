@@ -144,6 +144,15 @@ func (f *feed) close(why *apiError) bool {
 	return true
 }
 
+// closeWith closes the feed with a frame as its last word.
+func (f *feed) closeWith(frame []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.queue(frame) {
+		f.startClosing()
+	}
+}
+
 // startClosing lets only what is queued out. The peer has closeTimeout to take
 // it and to answer.
 func (f *feed) startClosing() {

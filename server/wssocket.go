@@ -59,9 +59,10 @@ func (s *socket) read(b []byte) (n int, err error) {
 // data would make the library give up on a slow peer. Nothing follows a close
 // frame.
 func (s *socket) Write(frame []byte) (int, error) {
-	s.feed.offer(frame)
 	if frame[0] == finalFrame|opClose {
-		s.feed.closeAfterQueued()
+		s.feed.closeWith(frame)
+	} else {
+		s.feed.offer(frame)
 	}
 	return len(frame), nil
 }
