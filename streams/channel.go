@@ -24,7 +24,6 @@ type channel struct {
 	behind     waitlist // wait for a page of history
 	pages      []*page  // oldest first
 	reading    bool     // a goroutine reads for those behind
-	logEnd     ID       // the log's last ID when a position was ahead of it
 	aheadSince time.Time
 	accounted  int  // bytes of tail and pages that the broker's budget counts
 	paged      int  // those of pages among them

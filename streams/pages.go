@@ -141,7 +141,7 @@ func (c *channel) serve(p ID, asked uint64, st standing) *wakeup {
 	defer c.mu.Unlock()
 	v := atEnd
 	if st.ahead {
-		v, c.logEnd = aheadOf, st.last
+		v = aheadOf
 	}
 	if st.answers(p) {
 		c.keep(st, asked)
@@ -149,7 +149,7 @@ func (c *channel) serve(p ID, asked uint64, st standing) *wakeup {
 	}
 	return c.behind.take(func(s *Subscription) bool {
 		if s.position == p {
-			s.verdict, s.asked = v, asked
+			s.verdict, s.asked, s.logEnd = v, asked, st.last
 			return true
 		}
 		return st.answers(s.position)

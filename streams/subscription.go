@@ -42,6 +42,7 @@ type Subscription struct {
 	live       uint64 // the tail's end when it began: it was not there for what came live before
 	gap        *Gap   // to be told before anything else
 	verdict    verdict
+	logEnd     ID     // where the log ended at that verdict
 	asked      uint64 // the tail's end when the log was asked for the verdict
 	aheadSince time.Time
 	retry      *time.Timer
@@ -193,7 +194,7 @@ func (s *Subscription) judgeAhead(b *Batch) {
 		s.aheadSince = time.Now()
 	}
 	if time.Since(s.aheadSince) >= aheadFor {
-		s.fromStanding(b, rolledBack(c.name, s.position, c.logEnd), 0)
+		s.fromStanding(b, rolledBack(c.name, s.position, s.logEnd), 0)
 		return
 	}
 	s.stopRetry()
