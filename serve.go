@@ -35,6 +35,7 @@ type node struct {
 
 // serve runs the hub until ctx ends and it has drained.
 func serve(ctx context.Context, cfg *Config, stdout, stderr io.Writer) error {
+	paceCollector()
 	n := &node{name: nodeName(), log: cfg.Logger(stderr)}
 	n.config.Store(cfg)
 	err := n.open(ctx)
@@ -113,6 +114,7 @@ func (n *node) run(ctx context.Context, listener net.Listener) error {
 	beside, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	tasks.Go(func() { n.reloadOnHangUp(beside) })
+	tasks.Go(func() { handBack(beside) })
 	cfg := n.config.Load()
 	if cfg.Demo() {
 		tasks.Go(func() { n.publishFigures(beside) })
