@@ -175,7 +175,10 @@ func TestDeliverKeepsFramesWhole(t *testing.T) {
 		}
 	})
 	busy.Wait()
-	eventually(t, "all frames", func() bool { return strings.Count(out.text(), `"n":`) == 500 })
+	f.send(frame("pong", json.RawMessage("200"), nil)) // behind all other frames of the hub's own
+	eventually(t, "all frames", func() bool {
+		return strings.Count(out.text(), `"n":`) == 500 && strings.Contains(out.text(), `"ref":200}`)
+	})
 	events, pings, pongs := 0, 0, 0
 	for b := []byte(out.text()); len(b) > 0; {
 		opcode, payload, rest := cutFrame(t, b)
@@ -194,7 +197,7 @@ func TestDeliverKeepsFramesWhole(t *testing.T) {
 			events++
 		}
 	}
-	if events != 500 || pings != 200 || pongs != 200 {
+	if events != 500 || pings != 200 || pongs != 201 {
 		t.Fatalf("%d events, %d pings, %d pongs", events, pings, pongs)
 	}
 }
