@@ -304,6 +304,13 @@ func tcpPair(t *testing.T) (server, client net.Conn) {
 // not keep the event of another one until it has caught up.
 func TestQuietChannelGetsItsTurn(t *testing.T) {
 	n := startNode(t, demo)
+	for _, c := range []string{"busy", "quiet"} { // so that the tails hold all of it, and nothing has to be read
+		s, err := n.broker.Subscribe(t.Context(), c, streams.Now(), streams.NewSignal())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+	}
 	big := strings.Repeat("y", 8<<10)
 	for range 100 {
 		if _, err := n.broker.Publish(t.Context(), "busy", streams.Draft{Text: true, Data: []byte(big)}); err != nil {
