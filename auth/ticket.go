@@ -17,6 +17,9 @@ const (
 	// demoTicketLife is how long a demo mode ticket for channels claims to
 	// last: there is no token that it could end with.
 	demoTicketLife = 24 * time.Hour
+	// maxTickets is how many tickets a user has at most; for one more the
+	// oldest ends. Five for each connection that he may have.
+	maxTickets = 100
 	// maxTicketChannels is what one feed can carry.
 	maxTicketChannels = 32
 )
@@ -33,8 +36,10 @@ const (
 // TicketStore keeps what tickets stand for. All methods may be called from
 // many goroutines at once.
 type TicketStore interface {
-	// PutTicket keeps a value for the lifetime, at least a second.
-	PutTicket(ctx context.Context, key string, value []byte, life time.Duration) error
+	// PutTicket keeps a value for the lifetime, at least a second. Of an owner
+	// it keeps the newest so many only: others' tickets are not for him to
+	// crowd out.
+	PutTicket(ctx context.Context, owner string, most int, key string, value []byte, life time.Duration) error
 	// GetTicket returns the value, or nil and no error when there is none (any more).
 	GetTicket(ctx context.Context, key string) ([]byte, error)
 	// TakeTicket returns the value and forgets it, in one step: of any number
@@ -61,6 +66,8 @@ type stored struct {
 // and is good until the token ends: EventSource comes back to the same URL. Either
 // way, what it opens ends when the token does.
 //
+// A user has the newest 100 tickets; older ones end.
+//
 // A channel that the claims may not read is ErrForbidden, as is a ticket for
 // an API key, or for claims that came from a ticket themselves.
 func (v *Verifier) IssueTicket(ctx context.Context, c *Claims, channels []string) (ticket string, expiresIn time.Duration, err error) {
@@ -86,7 +93,7 @@ func (v *Verifier) IssueTicket(ctx context.Context, c *Claims, channels []string
 	if err != nil {
 		return "", 0, err
 	}
-	if err := v.tickets.PutTicket(ctx, ticketKey(ticket), value, life); err != nil {
+	if err := v.tickets.PutTicket(ctx, hashed(c.Subject), maxTickets, hashed(ticket), value, life); err != nil {
 		return "", 0, v.storeAway(err)
 	}
 	return ticket, life, nil
@@ -115,9 +122,10 @@ func newTicket(kind byte) string {
 	return string(kind) + base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// ticketKey is a hash, so that reading the store gives nobody a ticket.
-func ticketKey(ticket string) string {
-	sum := sha256.Sum256([]byte(ticket))
+// hashed is what the store knows a ticket by, so that reading it gives nobody
+// one, and a user, whose name may be of any length.
+func hashed(s string) string {
+	sum := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(sum[:])
 }
 
@@ -149,9 +157,9 @@ func (v *Verifier) lookUp(ctx context.Context, ticket string) ([]byte, error) {
 	case len(ticket) != ticketLen:
 		return nil, nil
 	case ticket[0] == singleUse:
-		return v.tickets.TakeTicket(ctx, ticketKey(ticket))
+		return v.tickets.TakeTicket(ctx, hashed(ticket))
 	case ticket[0] == forChannels:
-		return v.tickets.GetTicket(ctx, ticketKey(ticket))
+		return v.tickets.GetTicket(ctx, hashed(ticket))
 	}
 	return nil, nil
 }

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 )
@@ -12,7 +13,7 @@ const (
 	// of the usual size. Each live one was asked for with a valid token.
 	maxTicketBytes = 16 << 20
 	// ticketOverhead is about what an entry takes besides its value.
-	ticketOverhead = 200
+	ticketOverhead = 400
 	// sweepEvery bounds how long a dead ticket takes room, and how often all are looked at.
 	sweepEvery = 10 * time.Second
 )
@@ -22,11 +23,13 @@ const (
 type MemoryTickets struct {
 	mu    sync.Mutex
 	kept  map[string]memoryTicket
+	owned map[string][]string // keys by owner, oldest first
 	bytes int
 	swept time.Time
 }
 
 type memoryTicket struct {
+	owner string
 	value []byte
 	ends  time.Time
 }
@@ -35,20 +38,25 @@ var _ TicketStore = (*MemoryTickets)(nil)
 
 // NewMemoryTickets returns an empty store. There is nothing to close.
 func NewMemoryTickets() *MemoryTickets {
-	return &MemoryTickets{kept: make(map[string]memoryTicket)}
+	return &MemoryTickets{kept: make(map[string]memoryTicket), owned: make(map[string][]string)}
 }
 
-// PutTicket keeps a value. It fails when the store is full.
-func (m *MemoryTickets) PutTicket(_ context.Context, key string, value []byte, life time.Duration) error {
+// PutTicket keeps a value, and drops the owner's oldest that are too many. It
+// fails when the store is full.
+func (m *MemoryTickets) PutTicket(_ context.Context, owner string, most int, key string, value []byte, life time.Duration) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
 	m.sweep(now)
 	m.drop(key)
+	for len(m.owned[owner]) >= most {
+		m.drop(m.owned[owner][0])
+	}
 	if m.bytes+len(value)+ticketOverhead > maxTicketBytes {
 		return errors.New("there is no room for another ticket")
 	}
-	m.kept[key] = memoryTicket{value, now.Add(life)}
+	m.kept[key] = memoryTicket{owner, value, now.Add(life)}
+	m.owned[owner] = append(m.owned[owner], key)
 	m.bytes += len(value) + ticketOverhead
 	return nil
 }
@@ -76,9 +84,20 @@ func (m *MemoryTickets) TakeTicket(_ context.Context, key string) ([]byte, error
 }
 
 func (m *MemoryTickets) drop(key string) {
-	if t, ok := m.kept[key]; ok {
-		m.bytes -= len(t.value) + ticketOverhead
-		delete(m.kept, key)
+	t, ok := m.kept[key]
+	if !ok {
+		return
+	}
+	m.bytes -= len(t.value) + ticketOverhead
+	delete(m.kept, key)
+	keys := m.owned[t.owner]
+	if i := slices.Index(keys, key); i >= 0 {
+		keys = slices.Delete(keys, i, i+1)
+	}
+	if len(keys) > 0 {
+		m.owned[t.owner] = keys
+	} else {
+		delete(m.owned, t.owner)
 	}
 }
 

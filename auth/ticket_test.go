@@ -186,8 +186,8 @@ func TestTicketLife(t *testing.T) {
 // forgetful is a store that keeps values beyond their time.
 type forgetful struct{ *MemoryTickets }
 
-func (s forgetful) PutTicket(ctx context.Context, key string, value []byte, _ time.Duration) error {
-	return s.MemoryTickets.PutTicket(ctx, key, value, 1000*time.Hour)
+func (s forgetful) PutTicket(ctx context.Context, owner string, most int, key string, value []byte, _ time.Duration) error {
+	return s.MemoryTickets.PutTicket(ctx, owner, most, key, value, 1000*time.Hour)
 }
 
 func TestTicketEndsWithTokenWhateverTheStore(t *testing.T) {
@@ -240,7 +240,7 @@ type brokenTickets struct{}
 
 var errBroken = errors.New("connection to 10.1.2.3:6379 refused")
 
-func (brokenTickets) PutTicket(context.Context, string, []byte, time.Duration) error {
+func (brokenTickets) PutTicket(context.Context, string, int, string, []byte, time.Duration) error {
 	return errBroken
 }
 func (brokenTickets) GetTicket(context.Context, string) ([]byte, error)  { return nil, errBroken }
@@ -259,12 +259,32 @@ func TestTicketStoreAway(t *testing.T) {
 	}
 }
 
+// One user's tickets end, the oldest first, and nobody else's.
+func TestTicketsOfAUserAreBounded(t *testing.T) {
+	v, ann := issuer(t, Config{})
+	bob, err := v.Verify(context.Background(), hmacToken(t, map[string]any{"sub": "bob"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	others, _ := issue(t, v, bob, "user:bob")
+	var tickets []string
+	for range maxTickets + 3 {
+		ticket, _ := issue(t, v, ann, "chat:1")
+		tickets = append(tickets, ticket)
+	}
+	for i, ticket := range append(tickets, others) {
+		if _, err := ticketRequest(v, ticket); (err == nil) != (i >= 3) {
+			t.Errorf("ticket %d: %v", i, err)
+		}
+	}
+}
+
 func TestMemoryTicketsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, ctx := NewMemoryTickets(), context.Background()
 		value := make([]byte, 1<<20)
 		put := 0
-		for ; m.PutTicket(ctx, newTicket(singleUse), value, time.Minute) == nil; put++ {
+		for ; m.PutTicket(ctx, "ann", 100, newTicket(singleUse), value, time.Minute) == nil; put++ {
 			if put > 100 {
 				t.Fatal("no bound")
 			}
@@ -273,10 +293,10 @@ func TestMemoryTicketsAreBounded(t *testing.T) {
 			t.Errorf("%d MiB fit into 16 with what is around them", put)
 		}
 		time.Sleep(time.Minute)
-		if err := m.PutTicket(ctx, "key", value, time.Minute); err != nil {
+		if err := m.PutTicket(ctx, "ann", 100, "key", value, time.Minute); err != nil {
 			t.Error("dead tickets take room:", err)
 		}
-		if err := m.PutTicket(ctx, "key", []byte("new"), time.Minute); err != nil || len(m.kept) != 1 || m.bytes != 3+ticketOverhead {
+		if err := m.PutTicket(ctx, "ann", 100, "key", []byte("new"), time.Minute); err != nil || len(m.kept) != 1 || m.bytes != 3+ticketOverhead {
 			t.Errorf("%v, %d kept, %d bytes", err, len(m.kept), m.bytes)
 		}
 		if b, err := m.TakeTicket(ctx, "key"); string(b) != "new" || err != nil || m.bytes != 0 {

@@ -27,7 +27,7 @@ func TestRedisAccess(t *testing.T) {
 	server := streamstest.StartRedis(t, "--maxmemory-policy", "allkeys-lru")
 	plain := plainClient(t, server)
 	err := plain.Do(t.Context(), "ACL", "SETUSER", "hub", "on", ">s3cret/word", "~runnel:*", "&runnel:*",
-		"+hello", "+auth", "+ping", "+select", "+info", "+eval", "+evalsha", "+time", "+get", "+set", "+getdel",
+		"+hello", "+auth", "+ping", "+select", "+info", "+eval", "+evalsha", "+time", "+get", "+set", "+getdel", "+del", "+rpush", "+lpop", "+pttl",
 		"+ttl", "+expire", "+pexpire", "+xadd", "+xtrim", "+xrange", "+xrevrange", "+xinfo|stream",
 		"+publish", "+subscribe", "+unsubscribe").Err()
 	if err != nil {
@@ -45,7 +45,7 @@ func TestRedisAccess(t *testing.T) {
 	if _, err := log.Heads(t.Context(), []string{"a", "b"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := log.PutTicket(t.Context(), "t", []byte("v"), time.Minute); err != nil {
+	if err := log.PutTicket(t.Context(), "ann", 100, "t", []byte("v"), time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	if v, err := log.TakeTicket(t.Context(), "t"); string(v) != "v" || err != nil {

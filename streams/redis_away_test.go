@@ -116,7 +116,7 @@ func TestRedisAway(t *testing.T) {
 	if _, err := log.Heads(t.Context(), []string{"a"}); !errors.Is(err, streams.ErrUnavailable) {
 		t.Error(err)
 	}
-	if err := log.PutTicket(t.Context(), "a", nil, time.Second); !errors.Is(err, streams.ErrUnavailable) {
+	if err := log.PutTicket(t.Context(), "ann", 100, "a", nil, time.Second); !errors.Is(err, streams.ErrUnavailable) {
 		t.Error(err)
 	}
 	server.Restart()
