@@ -206,13 +206,18 @@ func waitWithin(wait time.Duration, claims *auth.Claims) time.Duration {
 	return min(wait, max(time.Until(claims.Expires), 0))
 }
 
-// beginPoll admits a request that waits as the connection it is, and bounds
-// its time. Waiting without a start has nothing to wait from.
+// beginPoll counts a request, one that waits as the connection it is, and
+// bounds its time. Waiting without a start has nothing to wait from.
 func (s *Server) beginPoll(c echo.Context, claims *auth.Claims, q pageQuery) (ctx context.Context, end func(), err error) {
+	leave, err := s.requests.enter(claims)
+	if err != nil {
+		return nil, nil, err
+	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), historyWait+q.wait)
 	if q.wait == 0 || !q.from {
-		return ctx, cancel, nil
+		return ctx, func() { leave(); cancel() }, nil
 	}
+	leave()
 	release, err := s.admit(c.Request(), claims)
 	if err != nil {
 		cancel()

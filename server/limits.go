@@ -40,8 +40,12 @@ type Limits struct {
 	// one is more likely a loop that reconnects. 0: no limit.
 	ConnectionsPerUser int
 
-	// MessageRate is how many messages a second a WebSocket may send for
-	// long: 20, more than anybody types or moves a pointer usefully.
+	// RequestsAtOnce is how many requests of a user may be under way: 10,
+	// more than a browser sends at a time to one host. Feeds and long-polls
+	// count as connections instead.
+	RequestsAtOnce int
+	// MessageRate is how many messages a second a WebSocket, or requests a
+	// user, may send for long: 20, more than anybody types or moves a pointer usefully.
 	MessageRate rate.Limit
 	// MessageBurst is how many it may send at once: 40, for a page that
 	// subscribes to everything as it opens.
@@ -75,7 +79,7 @@ func DefaultLimits() Limits {
 	return Limits{
 		Data: 64 << 10, Batch: 1 << 20, BatchItems: 1000,
 		FeedChannels: streams.MaxCursor, SocketChannels: 64,
-		ConnectionsPerIP: 500, ConnectionsPerUser: 20,
+		ConnectionsPerIP: 500, ConnectionsPerUser: 20, RequestsAtOnce: 10,
 		MessageRate: 20, MessageBurst: 40, MessageRefusals: 100,
 		AuthWait: 5 * time.Second, HeaderWait: 10 * time.Second, BodyWait: 30 * time.Second, IdleWait: 75 * time.Second,
 		HeaderBytes: 16 << 10, PublishWait: 15 * time.Second,
@@ -84,15 +88,19 @@ func DefaultLimits() Limits {
 
 // check refuses limits that would refuse everything or protect from nothing.
 func (l *Limits) check() error {
-	for name, value := range map[string]int64{
-		"Data": int64(l.Data), "Batch": int64(l.Batch), "BatchItems": int64(l.BatchItems),
-		"FeedChannels": int64(l.FeedChannels), "SocketChannels": int64(l.SocketChannels),
-		"MessageBurst": int64(l.MessageBurst), "MessageRefusals": int64(l.MessageRefusals),
-		"AuthWait": int64(l.AuthWait), "HeaderWait": int64(l.HeaderWait), "BodyWait": int64(l.BodyWait),
-		"IdleWait": int64(l.IdleWait), "HeaderBytes": int64(l.HeaderBytes), "PublishWait": int64(l.PublishWait),
+	for _, limit := range []struct {
+		name  string
+		value int64
+	}{
+		{"Data", int64(l.Data)}, {"Batch", int64(l.Batch)}, {"BatchItems", int64(l.BatchItems)},
+		{"FeedChannels", int64(l.FeedChannels)}, {"SocketChannels", int64(l.SocketChannels)},
+		{"RequestsAtOnce", int64(l.RequestsAtOnce)},
+		{"MessageBurst", int64(l.MessageBurst)}, {"MessageRefusals", int64(l.MessageRefusals)},
+		{"AuthWait", int64(l.AuthWait)}, {"HeaderWait", int64(l.HeaderWait)}, {"BodyWait", int64(l.BodyWait)},
+		{"IdleWait", int64(l.IdleWait)}, {"HeaderBytes", int64(l.HeaderBytes)}, {"PublishWait", int64(l.PublishWait)},
 	} {
-		if value <= 0 {
-			return fmt.Errorf("server: Limits.%s has to be above 0", name)
+		if limit.value <= 0 {
+			return fmt.Errorf("server: Limits.%s has to be above 0", limit.name)
 		}
 	}
 	if l.FeedChannels > streams.MaxCursor {

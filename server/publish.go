@@ -6,16 +6,13 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"runnel/auth"
 	"runnel/streams"
 )
 
 // publishEvent is POST /channels/{channel}/events: the body is the event's
 // data, as it will be delivered.
-func (s *Server) publishEvent(c echo.Context) error {
-	claims, err := s.authenticate(c.Request())
-	if err != nil {
-		return err
-	}
+func (s *Server) publishEvent(c echo.Context, claims *auth.Claims) error {
 	p, err := s.readPublication(c, func(channel string) error { return mayPublish(claims, channel) })
 	if err != nil {
 		return err

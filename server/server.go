@@ -74,6 +74,7 @@ type Server struct {
 
 	addresses  *clientAddresses
 	admissions *admissions
+	requests   *requests
 	metrics    *metrics
 	outages    rate.Sometimes // for log lines
 	hub        *hub
@@ -96,8 +97,8 @@ func New(c Config) (*Server, error) {
 		node: c.Node, version: c.Version, store: c.Store, started: time.Now(),
 		limits: c.Limits, drainOver: c.Drain, page: c.Page,
 		adminElsewhere: c.AdminElsewhere, reconnects: c.Reconnects,
-		admissions: newAdmissions(c.Limits),
-		outages:    rate.Sometimes{Interval: time.Second},
+		admissions: newAdmissions(c.Limits), requests: newRequests(c.Limits),
+		outages: rate.Sometimes{Interval: time.Second},
 	}
 	s.addresses = &clientAddresses{trusted: c.TrustProxy, warn: s.warnForwarded}
 	if c.TLSCert != "" || c.TLSKey != "" {

@@ -21,6 +21,9 @@ const followWait = 5 * time.Second
 
 // openSSE answers with a feed over the channels.
 func (s *Server) openSSE(c echo.Context, claims *auth.Claims, channels []string, start beginning, many bool) error {
+	if err := s.requests.pass(claims); err != nil {
+		return s.refuseSSE(c, start, err)
+	}
 	release, err := s.admit(c.Request(), claims)
 	if err != nil {
 		return s.refuseSSE(c, start, err)
