@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 
 	"runnel/auth"
 )
@@ -79,6 +80,12 @@ func (a *admissions) enterUser(user string) (leave func(), err error) {
 		defer a.mu.Unlock()
 		lower(a.byUser, user)
 	}), nil
+}
+
+// counted counts a connection as open until it is released.
+func counted(open *atomic.Int64, release func()) func() {
+	open.Add(1)
+	return func() { open.Add(-1); release() }
 }
 
 // count is how many connections there are.

@@ -1,23 +1,13 @@
 package server
 
 import (
-	"context"
-	"net"
 	"net/http"
-	"strconv"
-	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"runnel/auth"
-	"runnel/streams"
 )
-
-// followWait is how long a new feed waits for the log to say where its
-// channels stand: the client is better off trying again than waiting on.
-const followWait = 5 * time.Second
 
 // openSSE answers with a feed over the channels.
 func (s *Server) openSSE(c echo.Context, claims *auth.Claims, channels []string, start beginning, many bool) error {
@@ -47,55 +37,6 @@ func (s *Server) openSSE(c echo.Context, claims *auth.Claims, channels []string,
 	welcome := appendRetry(nil, retrySoon)
 	f.control = appendSSE(welcome, "runnel.welcome", s.welcomeJSON(f), id)
 	return s.startSSE(c, f)
-}
-
-// counted counts a connection as open until it is released.
-func counted(open *atomic.Int64, release func()) func() {
-	open.Add(1)
-	return func() { open.Add(-1); release() }
-}
-
-// subscribeAll subscribes a feed to channels, or to none of them.
-func (s *Server) subscribeAll(ctx context.Context, channels []string, start beginning, w streams.Waiter) (subs []*streams.Subscription, err error) {
-	ctx, cancel := context.WithTimeout(ctx, followWait)
-	defer cancel()
-	for _, channel := range channels {
-		sub, err := s.broker.Subscribe(ctx, channel, start.of(channel), w)
-		if err != nil {
-			closeAll(subs)
-			return nil, err
-		}
-		subs = append(subs, sub)
-	}
-	return subs, nil
-}
-
-func closeAll(subs []*streams.Subscription) {
-	for _, sub := range subs {
-		sub.Close()
-	}
-}
-
-// welcomeJSON is what a client learns first about its connection.
-func (s *Server) welcomeJSON(f *feed) []byte {
-	b := appendJSONString([]byte(`{"type":"welcome","connection":`), f.id)
-	b = appendUser(append(b, `,"user":`...), f.claims)
-	b = appendJSONString(append(b, `,"node":`...), s.node)
-	b = appendSeconds(append(b, `,"heartbeat":`...), s.hub.pace.Heartbeat)
-	return append(b, '}')
-}
-
-// appendUser appends the user's name, null where there is none.
-func appendUser(b []byte, claims *auth.Claims) []byte {
-	if claims.Subject == "" {
-		return append(b, "null"...)
-	}
-	return appendJSONString(b, claims.Subject)
-}
-
-// appendSeconds appends a duration as a JSON number of seconds.
-func appendSeconds(b []byte, d time.Duration) []byte {
-	return strconv.AppendFloat(b, d.Seconds(), 'f', -1, 64)
 }
 
 // startSSE takes over the connection and starts the feed. HTTP/1 connections
@@ -142,12 +83,6 @@ func (s *Server) serveSSE(c echo.Context, f *feed) error {
 	return nil
 }
 
-// abandon gives up a feed that could not be started.
-func (s *Server) abandon(f *feed) {
-	closeAll(f.subs)
-	f.release()
-}
-
 // start hands the feed to the hub, with the goroutine that watches its peer.
 func (s *Server) start(f *feed, watch func()) {
 	if !s.hub.add(f, watch) {
@@ -157,47 +92,11 @@ func (s *Server) start(f *feed, watch func()) {
 	f.schedule()
 }
 
-// awaitHangUp ends the feed when its peer is gone. An SSE client has nothing to
-// say; one that goes on talking is cut off.
-func (f *feed) awaitHangUp(conn net.Conn) {
-	left := maxHeard
-	heard := func(n int) (goOn bool) {
-		f.heard.Store(time.Now().UnixNano())
-		left -= n
-		return left > 0
-	}
-	if f.hearOf(func() { f.hearNow(heard) }) {
-		f.listen()
-		return
-	}
-	defer f.end()
-	buffer := make([]byte, 16)
-	for {
-		if n, err := conn.Read(buffer); err != nil || !heard(n) {
-			return
-		}
-	}
+// abandon gives up a feed that could not be started.
+func (s *Server) abandon(f *feed) {
+	closeAll(f.subs)
+	f.release()
 }
-
-// hearNow reads what the peer has sent and listens on.
-func (f *feed) hearNow(heard func(int) bool) {
-	var buffer [256]byte
-	for {
-		n, err := readNow(f.outlet.(*tcpOutlet).raw, buffer[:])
-		switch {
-		case err == syscall.EAGAIN:
-			f.listen()
-			return
-		case err != nil, n == 0, !heard(n):
-			f.end()
-			return
-		}
-	}
-}
-
-// maxHeard is how much an SSE client may send after its request: a pipelined
-// request or a keep-alive of its own does no harm.
-const maxHeard = 4 << 10
 
 // responseHead is the response's first lines as net/http would write them.
 func responseHead(h http.Header) []byte {

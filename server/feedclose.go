@@ -1,0 +1,88 @@
+package server
+
+import "time"
+
+// close ends the feed in good order: what is being written is finished, the
+// goodbye is said, events that come later are for another connection. It
+// reports false when the feed was closing already.
+func (f *feed) close(why *apiError) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closing || f.ended {
+		return false
+	}
+	f.queue(f.transport.goodbye(nil, why))
+	f.startClosing()
+	return true
+}
+
+// closeWith closes the feed with a frame as its last word.
+func (f *feed) closeWith(frame []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.queue(frame) {
+		f.startClosing()
+	}
+}
+
+// startClosing lets only what is queued out. The peer has closeTimeout to take
+// it and to answer.
+func (f *feed) startClosing() {
+	f.closing = true
+	f.parting = f.parting || !f.transport.awaitsClose()
+	f.wakeSenders()
+	f.endBy = time.Now().Add(closeTimeout)
+	f.hub.wheel.add(f, f.endBy)
+}
+
+// closeTimeout is how long a feed that is closing may take.
+const closeTimeout = 5 * time.Second
+
+// closeAfterQueued closes the feed with what is queued as its last words.
+func (f *feed) closeAfterQueued() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.closing && !f.ended {
+		f.startClosing()
+	}
+}
+
+// part ends the feed once what is queued is written.
+func (f *feed) part() {
+	f.closeAfterQueued()
+	f.mu.Lock()
+	f.parting = true
+	f.mu.Unlock()
+	f.schedule()
+}
+
+// isClosing reports whether the feed takes nothing new any more, and until
+// when it may take to end.
+func (f *feed) isClosing() (bool, time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.closing || f.ended, f.endBy
+}
+
+// end ends the feed at once. It may be called more than once.
+func (f *feed) end() {
+	f.mu.Lock()
+	if f.ended {
+		f.mu.Unlock()
+		return
+	}
+	f.ended = true
+	subs, watch := f.subs, f.watch
+	f.subs, f.control = nil, nil
+	f.wakeSenders()
+	f.mu.Unlock()
+	if watch != nil {
+		watch.forget()
+	}
+	for _, s := range subs {
+		s.Close()
+	}
+	f.outlet.close()
+	f.release()
+	f.hub.remove(f)
+}
