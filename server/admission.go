@@ -23,69 +23,91 @@ func newAdmissions(l Limits) *admissions {
 	return &admissions{limits: l, byNetwork: make(map[netip.Prefix]int), byUser: make(map[string]int)}
 }
 
+// admission is what a connection counts for. The zero admission counts for
+// nothing.
+type admission struct {
+	all  *admissions
+	from netip.Prefix
+	user string
+	open *atomic.Int64 // of its transport
+}
+
 // admit counts a connection that is to stay open, or says which limit it is
 // over. With claims it counts for their user too; a WebSocket that has yet to
 // authenticate comes without, and calls admitUser when it has. The caller
-// calls release, once or more, when the connection has ended.
-func (s *Server) admit(r *http.Request, claims *auth.Claims) (release func(), err error) {
-	leave, err := s.admissions.enter(network(s.clientIP(r)))
-	if err != nil || claims == nil {
-		return leave, err
+// releases the admission once, when the connection has ended.
+func (s *Server) admit(a *admission, r *http.Request, claims *auth.Claims, open *atomic.Int64) error {
+	from := network(s.clientIP(r))
+	if err := s.admissions.enter(from); err != nil {
+		return err
 	}
-	leaveUser, err := s.admitUser(claims)
-	if err != nil {
-		leave()
-		return nil, err
+	a.all, a.from, a.open = s.admissions, from, open
+	open.Add(1)
+	if claims == nil {
+		return nil
 	}
-	return func() { leave(); leaveUser() }, nil
+	if err := a.admitUser(claims); err != nil {
+		a.release()
+		return err
+	}
+	return nil
 }
 
 // admitUser counts an admitted connection for its user. Those without a name,
 // as in demo mode, share no limit.
-func (s *Server) admitUser(claims *auth.Claims) (release func(), err error) {
+func (a *admission) admitUser(claims *auth.Claims) error {
 	if claims.APIKey || claims.Subject == "" {
-		return func() {}, nil
+		return nil
 	}
-	return s.admissions.enterUser(claims.Subject)
+	if err := a.all.enterUser(claims.Subject); err != nil {
+		return err
+	}
+	a.user = claims.Subject
+	return nil
 }
 
-func (a *admissions) enter(from netip.Prefix) (leave func(), err error) {
+func (a *admission) release() {
+	if a.all == nil {
+		return
+	}
+	a.open.Add(-1)
+	a.all.leave(a.from, a.user)
+	*a = admission{}
+}
+
+func (a *admissions) enter(from netip.Prefix) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.total >= a.limits.Connections {
-		return nil, fault(codeConnectionLimit, "this node has as many connections as it can carry")
+		return fault(codeConnectionLimit, "this node has as many connections as it can carry")
 	}
 	if over(a.byNetwork[from], a.limits.ConnectionsPerIP) {
-		return nil, fault(codeConnectionLimit, "too many connections from this address")
+		return fault(codeConnectionLimit, "too many connections from this address")
 	}
 	a.total++
 	a.byNetwork[from]++
-	return sync.OnceFunc(func() {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		a.total--
-		lower(a.byNetwork, from)
-	}), nil
+	return nil
 }
 
-func (a *admissions) enterUser(user string) (leave func(), err error) {
+func (a *admissions) enterUser(user string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if over(a.byUser[user], a.limits.ConnectionsPerUser) {
-		return nil, fault(codeConnectionLimit, "too many connections of this user")
+		return fault(codeConnectionLimit, "too many connections of this user")
 	}
 	a.byUser[user]++
-	return sync.OnceFunc(func() {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		lower(a.byUser, user)
-	}), nil
+	return nil
 }
 
-// counted counts a connection as open until it is released.
-func counted(open *atomic.Int64, release func()) func() {
-	open.Add(1)
-	return func() { open.Add(-1); release() }
+// leave takes back what enter counted, and enterUser unless user is "".
+func (a *admissions) leave(from netip.Prefix, user string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.total--
+	lower(a.byNetwork, from)
+	if user != "" {
+		lower(a.byUser, user)
+	}
 }
 
 // count is how many connections there are.

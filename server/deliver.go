@@ -14,6 +14,7 @@ type segment struct {
 	sub  *streams.Subscription // nil for the hub's own frames
 	from streams.ID            // the position before it
 	gap  *streams.Gap          // the gap it tells, if it is one
+	live bool                  // it is an event that the peer gets
 }
 
 const (
@@ -30,25 +31,80 @@ const (
 // into the socket is not kept, it is read again when the socket has room.
 func (f *feed) deliver(w *worker) {
 	f.state.Store(delivering)
+	if len(f.left) > 0 && !f.writeLeft() {
+		return
+	}
 	f.gather(w)
 	if len(w.buffer) == 0 {
 		f.delivered()
 		return
 	}
-	if f.outlet.waits() {
-		f.finish(bytes.Clone(w.buffer))
+	out, ready := f.outlet.(readyOutlet)
+	if !ready {
+		w.taken(len(w.segments))
+		f.left = bytes.Clone(w.buffer)
+		f.finish(f.outlet.(waitingOutlet))
 		return
 	}
-	n, err := f.outlet.tryWrite(w.buffer)
+	n, err := out.tryWrite(w.buffer)
 	f.written(n)
 	switch {
 	case err != nil:
 		f.end()
 	case n < len(w.buffer):
-		f.finish(f.giveBack(w, n))
+		f.left = f.giveBack(w, n)
+		f.awaitWritable(out)
 	default:
+		w.taken(len(w.segments))
 		f.delivered()
 	}
+}
+
+// writeLeft writes on where the last delivery was cut, and reports whether all
+// of it went out.
+func (f *feed) writeLeft() bool {
+	out := f.outlet.(readyOutlet)
+	n, err := out.tryWrite(f.left)
+	f.written(n)
+	f.left = f.left[n:]
+	switch {
+	case err != nil:
+		f.end()
+	case len(f.left) > 0:
+		f.awaitWritable(out)
+	default:
+		f.left = nil
+		return true
+	}
+	return false
+}
+
+// awaitWritable has the feed delivered to again when its peer has taken
+// something. Until then it counts as being delivered to.
+func (f *feed) awaitWritable(out readyOutlet) {
+	if out.awaitWritable(f) != nil {
+		f.end()
+	}
+}
+
+// resume goes on with a delivery that waited for its peer.
+func (f *feed) resume() {
+	f.state.Store(queued)
+	f.worker.push(f)
+}
+
+// finish writes what is left in a goroutine of its own, for as long as the peer
+// takes; the feed is then delivered to again.
+func (f *feed) finish(out waitingOutlet) {
+	f.hub.tasks.Go(func() {
+		if err := out.write(f.left); err != nil {
+			f.end()
+			return
+		}
+		f.written(len(f.left))
+		f.left = nil
+		f.resume()
+	})
 }
 
 // gather fills the worker's buffer.
@@ -71,7 +127,7 @@ func (f *feed) gather(w *worker) {
 // a busy channel that fills every write must not keep a quiet one waiting.
 func (f *feed) gatherEvents(w *worker) {
 	limit := maxWrite
-	if f.outlet.waits() {
+	if _, waits := f.outlet.(waitingOutlet); waits {
 		limit = maxWaitingWrite
 	}
 	f.turn++
@@ -98,21 +154,22 @@ func (f *feed) encode(w *worker, s *streams.Subscription, batch *streams.Batch) 
 	at := batch.From
 	if g := batch.Gap; g != nil {
 		w.buffer = f.transport.gap(w.buffer, g)
-		w.segments = append(w.segments, segment{len(w.buffer), s, at, g})
+		w.segments = append(w.segments, segment{len(w.buffer), s, at, g, false})
 		at = g.Last
 	}
 	for _, e := range batch.Events {
-		if e.Exclude != "" && e.Exclude == f.id {
-			w.buffer = f.passBy(w.buffer, s, e)
-		} else {
+		theirs := e.Exclude == "" || e.Exclude != f.id
+		if theirs {
 			w.buffer = f.transport.event(w.buffer, s.Channel(), e)
+		} else {
+			w.buffer = f.passBy(w.buffer, s, e)
 		}
-		w.segments = append(w.segments, segment{len(w.buffer), s, at, nil})
+		w.segments = append(w.segments, segment{len(w.buffer), s, at, nil, theirs})
 		if !e.Ephemeral() {
 			at = e.ID
 		}
 	}
-	w.tally.delivered(batch)
+	w.tally.sample(batch)
 }
 
 // passBy tells of an event that this connection does not get by its position
@@ -132,26 +189,15 @@ func (f *feed) giveBack(w *worker, n int) []byte {
 	for w.segments[cut].end <= n {
 		cut++
 	}
+	if cut > 0 || n > 0 {
+		w.taken(cut + 1)
+	}
 	for i := len(w.segments) - 1; i > cut; i-- {
 		s := w.segments[i]
 		s.sub.Seek(s.from, s.gap)
 		f.transport.undo(s.sub.Channel(), s.from)
 	}
 	return bytes.Clone(w.buffer[n:w.segments[cut].end])
-}
-
-// finish writes the rest in a goroutine of its own, for as long as the peer
-// takes; the feed is then delivered to again.
-func (f *feed) finish(rest []byte) {
-	f.hub.tasks.Go(func() {
-		if err := f.outlet.write(rest); err != nil {
-			f.end()
-			return
-		}
-		f.written(len(rest))
-		f.state.Store(again)
-		f.delivered()
-	})
 }
 
 // delivered goes on after everything gathered went out.

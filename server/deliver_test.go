@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"runnel/auth"
 	"runnel/streams"
 )
 
@@ -24,11 +24,10 @@ type narrow struct {
 	got    bytes.Buffer
 	closed chan struct{}
 	once   sync.Once
-	blocks bool // never takes anything without waiting, like TLS
 }
 
-func newNarrow(seed uint64, blocks bool) *narrow {
-	return &narrow{random: rand.New(rand.NewPCG(seed, 1)), closed: make(chan struct{}), blocks: blocks}
+func newNarrow(seed uint64) *narrow {
+	return &narrow{random: rand.New(rand.NewPCG(seed, 1)), closed: make(chan struct{})}
 }
 
 func (o *narrow) tryWrite(b []byte) (int, error) {
@@ -42,20 +41,39 @@ func (o *narrow) tryWrite(b []byte) (int, error) {
 	return n, nil
 }
 
-func (o *narrow) write(b []byte) error {
+func (o *narrow) awaitWritable(f *feed) error {
 	select {
 	case <-o.closed:
 		return net.ErrClosed
 	default:
+		f.resume()
+		return nil
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.got.Write(b)
+}
+
+// of returns the outlet, or a patient one.
+func (o *narrow) of(waits bool) outlet {
+	if waits {
+		return patient{o}
+	}
+	return o
+}
+
+// patient is a narrow outlet that never takes anything without waiting, like
+// TLS.
+type patient struct{ *narrow }
+
+func (patient) awaitWritable() {}
+
+func (o patient) write(b []byte) error {
+	for len(b) > 0 {
+		n, _ := o.tryWrite(b)
+		b = b[n:]
+	}
 	return nil
 }
 
 func (o *narrow) unacknowledged() (int, bool) { return 0, true }
-func (o *narrow) waits() bool                 { return o.blocks }
 func (o *narrow) close()                      { o.once.Do(func() { close(o.closed) }) }
 
 func (o *narrow) text() string {
@@ -67,7 +85,13 @@ func (o *narrow) text() string {
 // startFeed starts a feed over the channels on an outlet of the test's.
 func startFeed(t *testing.T, n *node, transport transport, out outlet, channels ...string) *feed {
 	t.Helper()
-	f := &feed{claims: &auth.Claims{Demo: true}, id: newConnectionID(""), release: func() {}, transport: transport, outlet: out}
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Host, r.RemoteAddr = "localhost", "127.0.0.1:1"
+	claims, err := n.authenticate(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &feed{claims: claims, id: newConnectionID(""), transport: transport, outlet: out}
 	subs, err := n.subscribeAll(t.Context(), channels, beginning{other: streams.Earliest()}, f)
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +102,7 @@ func startFeed(t *testing.T, n *node, transport transport, out outlet, channels 
 			many.cursor.Set(s.Channel(), s.Position())
 		}
 	}
-	n.start(f, func() {})
+	n.start(f, nil)
 	return f
 }
 
@@ -130,9 +154,9 @@ func TestDeliverThroughNarrowSockets(t *testing.T) {
 	for seed := range uint64(8) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			n := startNode(t, demo)
-			out := newNarrow(seed, seed%4 == 3)
+			out := newNarrow(seed)
 			publishNumbers(t, n, "a", 0, 100)
-			f := startFeed(t, n, &sseMany{}, out, channels...)
+			f := startFeed(t, n, &sseMany{}, out.of(seed%4 == 3), channels...)
 			defer f.end()
 			var publishing sync.WaitGroup
 			for _, c := range channels {
@@ -159,7 +183,7 @@ func TestDeliverThroughNarrowSockets(t *testing.T) {
 // WebSocket stand behind each other whole, whoever queued them.
 func TestDeliverKeepsFramesWhole(t *testing.T) {
 	n := startNode(t, demo)
-	out := newNarrow(5, false)
+	out := newNarrow(5)
 	f := startFeed(t, n, ws{}, out, "a")
 	defer f.end()
 	var busy sync.WaitGroup
@@ -227,17 +251,13 @@ func (*broken) tryWrite([]byte) (int, error) { return 0, errors.New("reset by pe
 // subscriptions.
 func TestDeliverEndsBrokenFeeds(t *testing.T) {
 	n := startNode(t, demo)
-	released := make(chan struct{})
 	out := &broken{narrow{closed: make(chan struct{})}}
-	f := startFeed(t, n, sse{}, out, "a")
-	f.mu.Lock()
-	f.release = func() { close(released) }
-	f.mu.Unlock()
+	startFeed(t, n, sse{}, out, "a")
 	publishNumbers(t, n, "a", 0, 1)
 	select {
-	case <-released:
+	case <-out.closed:
 	case <-time.After(5 * time.Second):
-		t.Fatal("not released")
+		t.Fatal("not closed")
 	}
 	eventually(t, "no subscription left", func() bool { return n.broker.Stats().Subscriptions == 0 })
 }
@@ -247,10 +267,7 @@ func TestDeliverEndsBrokenFeeds(t *testing.T) {
 func TestSlowPeerHoldsLittle(t *testing.T) {
 	n := startNode(t, demo)
 	server, client := tcpPair(t)
-	out, err := newOutlet(server)
-	if err != nil {
-		t.Fatal(err)
-	}
+	out, _ := n.hub.takeOver(server)
 	f := startFeed(t, n, sse{}, out, "a")
 	defer f.end()
 	const total = 900
@@ -320,8 +337,8 @@ func TestQuietChannelGetsItsTurn(t *testing.T) {
 	if _, err := n.broker.Publish(t.Context(), "quiet", streams.Draft{Data: []byte(`"hush"`)}); err != nil {
 		t.Fatal(err)
 	}
-	out := newNarrow(1, true)
-	f := startFeed(t, n, &sseMany{}, out, "busy", "quiet")
+	out := newNarrow(1)
+	f := startFeed(t, n, &sseMany{}, patient{out}, "busy", "quiet")
 	defer f.end()
 	eventually(t, "all events", func() bool { return strings.Count(out.text(), "data: ") == 101 })
 	before := out.text()[:strings.Index(out.text(), "hush")]
@@ -335,10 +352,7 @@ func TestQuietChannelGetsItsTurn(t *testing.T) {
 func TestAnswersToAStuckPeerAreBounded(t *testing.T) {
 	n := startNode(t, demo)
 	server, _ := tcpPair(t)
-	out, err := newOutlet(server)
-	if err != nil {
-		t.Fatal(err)
-	}
+	out, _ := n.hub.takeOver(server)
 	f := startFeed(t, n, ws{}, out, "a")
 	defer f.end()
 	announce := frame("unsubscribed", json.RawMessage(`"`+strings.Repeat("r", 200)+`"`), nil)

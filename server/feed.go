@@ -18,7 +18,8 @@ type feed struct {
 	transport transport
 	outlet    outlet
 	id        string
-	release   func() // gives back what admission counted
+	admission admission
+	left      []byte // of what was last delivered, while the peer is slow; the deliverer's
 
 	spoke int64        // of the wheel, guarded by it
 	state atomic.Int32 // of its delivery: see schedule
@@ -30,15 +31,18 @@ type feed struct {
 	claims  *auth.Claims
 	subs    []*streams.Subscription
 	turn    int        // of the subscription that is asked first
-	watch   *watch     // of its socket, nil while a goroutine reads
 	control []byte     // the hub's own frames, which go before events
 	drained *sync.Cond // told when control went out, nil while nobody waits
 	closing bool       // only control goes out any more
 	parting bool       // end as soon as that is done
 	ended   bool
 	endBy   time.Time // when a closing feed ends whatever its peer does
-	warned  bool      // that the token expires
-	alive   liveness
+	held    bool      // by a publish whose outcome the peer is to learn
+	pending *apiError // why to close once it is not held any more
+	// overtime closes a WebSocket that does not authenticate.
+	overtime *time.Timer
+	warned   bool // that the token expires
+	alive    liveness
 }
 
 // liveness is when a peer last showed that it is there.
@@ -146,18 +150,19 @@ func (f *feed) watchToken() {
 }
 
 // welcome gives the feed the claims of its first token, and a connection ID
-// that belongs to that user.
-func (f *feed) welcome(claims *auth.Claims, release func()) {
+// that belongs to that user, or says which limit the user is over.
+func (f *feed) welcome(claims *auth.Claims) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.ended {
-		release()
-		return
+		return nil
+	}
+	if err := f.admission.admitUser(claims); err != nil {
+		return err
 	}
 	f.claims, f.id = claims, newConnectionID(claims.Subject)
-	before := f.release
-	f.release = func() { before(); release() }
 	f.watchToken()
+	return nil
 }
 
 // channels returns what the feed is subscribed to.

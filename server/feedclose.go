@@ -8,12 +8,39 @@ import "time"
 func (f *feed) close(why *apiError) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.closing || f.ended {
+	if f.closing || f.ended || f.pending != nil {
 		return false
 	}
+	if f.held {
+		f.pending = why
+		return true
+	}
+	f.sayGoodbye(why)
+	return true
+}
+
+func (f *feed) sayGoodbye(why *apiError) {
 	f.queue(f.transport.goodbye(nil, why))
 	f.startClosing()
-	return true
+}
+
+// hold puts off closing in good order, until letGo.
+func (f *feed) hold() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.held = true
+}
+
+// letGo queues a last frame, without waiting for room, and closes the feed if
+// that was put off.
+func (f *feed) letGo(frame []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.held = false
+	f.queue(frame)
+	if f.pending != nil && !f.closing && !f.ended {
+		f.sayGoodbye(f.pending)
+	}
 }
 
 // closeWith closes the feed with a frame as its last word.
@@ -56,12 +83,27 @@ func (f *feed) part() {
 	f.schedule()
 }
 
-// isClosing reports whether the feed takes nothing new any more, and until
-// when it may take to end.
-func (f *feed) isClosing() (bool, time.Time) {
+// isClosing reports whether the feed takes nothing new any more.
+func (f *feed) isClosing() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.closing || f.ended, f.endBy
+	return f.closing || f.ended
+}
+
+// awaitToken calls late unless the feed is given claims in time, or ends.
+func (f *feed) awaitToken(wait time.Duration, late func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.ended {
+		f.overtime = time.AfterFunc(wait, late)
+	}
+}
+
+// stopOvertime reports false when it was too late.
+func (f *feed) stopOvertime() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.overtime != nil && f.overtime.Stop()
 }
 
 // end ends the feed at once. It may be called more than once.
@@ -72,17 +114,17 @@ func (f *feed) end() {
 		return
 	}
 	f.ended = true
-	subs, watch := f.subs, f.watch
+	if f.overtime != nil {
+		f.overtime.Stop()
+	}
+	subs, admission := f.subs, f.admission
 	f.subs, f.control = nil, nil
 	f.wakeSenders()
 	f.mu.Unlock()
-	if watch != nil {
-		watch.forget()
-	}
 	for _, s := range subs {
 		s.Close()
 	}
 	f.outlet.close()
-	f.release()
+	admission.release()
 	f.hub.remove(f)
 }

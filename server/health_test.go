@@ -19,11 +19,11 @@ func TestHealth(t *testing.T) {
 	n := startNode(t)
 	var alive, ready health
 	eventually(t, "ready", func() bool { return n.send(request{method: "GET", path: "/readyz"}).StatusCode == http.StatusOK })
-	release, err := n.admit(&http.Request{RemoteAddr: "192.0.2.1:1"}, &auth.Claims{})
-	if err != nil {
+	var a admission
+	if err := n.admit(&a, &http.Request{RemoteAddr: "192.0.2.1:1"}, &auth.Claims{}, &n.open.poll); err != nil {
 		t.Fatal(err)
 	}
-	defer release()
+	defer a.release()
 	strict(t, n.send(request{method: "GET", path: "/healthz"}).body, &alive)
 	strict(t, n.send(request{method: "GET", path: "/readyz"}).body, &ready)
 	if alive != (health{"alive", "", "v0.0.0-test", "n1", "memory:", alive.Uptime, 1}) || ready.Status != "ready" || ready.Connections != 1 {

@@ -192,6 +192,9 @@ func (s *Server) answerPage(c echo.Context, claims *auth.Claims, channel string,
 	}
 	defer end()
 	page, err := s.readPage(ctx, channel, q)
+	if err == nil {
+		err = s.stillHolds(claims)
+	}
 	if err != nil {
 		return err
 	}
@@ -218,13 +221,12 @@ func (s *Server) beginPoll(c echo.Context, claims *auth.Claims, q pageQuery) (ct
 		return ctx, func() { leave(); cancel() }, nil
 	}
 	leave()
-	release, err := s.admit(c.Request(), claims)
-	if err != nil {
+	var a admission
+	if err := s.admit(&a, c.Request(), claims, &s.open.poll); err != nil {
 		cancel()
 		return nil, nil, err
 	}
-	release = counted(&s.open.poll, release)
-	return ctx, func() { release(); cancel() }, nil
+	return ctx, func() { a.release(); cancel() }, nil
 }
 
 // readPage reads a page of a channel's history, waiting for its first event

@@ -23,6 +23,7 @@ type hub struct {
 	next     atomic.Uint32 // worker for the next feed
 	vanished atomic.Uint64 // peers that took and sent nothing any more
 
+	ctx    context.Context // ends with the hub
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
 
@@ -62,6 +63,7 @@ func newHub(pace Pace, log *slog.Logger, latency func(time.Duration)) *hub {
 		log:      log,
 		poller:   newPoller(),
 		wheel:    newWheel(min(pace.Heartbeat, pace.Ping, pace.Silence)),
+		ctx:      ctx,
 		cancel:   cancel,
 		feeds:    map[*feed]struct{}{},
 		draining: make(chan struct{}),
@@ -79,8 +81,8 @@ func newHub(pace Pace, log *slog.Logger, latency func(time.Duration)) *hub {
 }
 
 // add takes in a feed and starts hear, which listens to its peer, in a
-// goroutine. When the hub is closed it reports false, and the feed is the
-// caller's to end.
+// goroutine; nil where a poller does. When the hub is closed it reports false,
+// and the feed is the caller's to end.
 func (h *hub) add(f *feed, hear func()) bool {
 	f.hub = h
 	f.worker = h.workers[h.next.Add(1)%uint32(len(h.workers))]
@@ -96,7 +98,9 @@ func (h *hub) add(f *feed, hear func()) bool {
 	}
 	h.feeds[f] = struct{}{}
 	h.wheel.add(f, first)
-	h.tasks.Go(hear)
+	if hear != nil {
+		h.tasks.Go(hear)
+	}
 	return true
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -44,14 +45,15 @@ func admissionsNode(perIP, perUser, all int) *Server {
 
 func TestAdmissionLimits(t *testing.T) {
 	s := admissionsNode(2, 2, 5)
-	admit := func(addr, user string) (func(), bool) {
+	admit := func(addr, user string) (*admission, bool) {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.RemoteAddr = addr
-		release, err := s.admit(r, &auth.Claims{Subject: user})
+		a := &admission{}
+		err := s.admit(a, r, &auth.Claims{Subject: user}, new(atomic.Int64))
 		if err != nil && describe(err).code != codeConnectionLimit {
 			t.Fatal(err)
 		}
-		return release, err == nil
+		return a, err == nil
 	}
 	first, _ := admit("192.0.2.1:1", "alice")
 	admit("192.0.2.1:2", "alice")
@@ -64,8 +66,8 @@ func TestAdmissionLimits(t *testing.T) {
 	if s.admissions.count() != 2 {
 		t.Errorf("refused ones count: %d", s.admissions.count())
 	}
-	first()
-	first()
+	first.release()
+	first.release()
 	if _, ok := admit("192.0.2.1:4", "alice"); !ok {
 		t.Error("a place that was given back is taken")
 	}
@@ -85,22 +87,26 @@ func TestAdmissionLimits(t *testing.T) {
 func TestAdmitUserLater(t *testing.T) {
 	s := admissionsNode(0, 1, 100)
 	r := httptest.NewRequest("GET", "/", nil)
-	release, err := s.admit(r, nil)
-	if err != nil {
-		t.Fatal(err)
+	var open atomic.Int64
+	var a, b admission
+	for _, a := range []*admission{&a, &b} {
+		if err := s.admit(a, r, nil, &open); err != nil {
+			t.Fatal(err)
+		}
 	}
 	alice := &auth.Claims{Subject: "alice"}
-	releaseUser, err := s.admitUser(alice)
-	if err != nil {
+	if err := a.admitUser(alice); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.admitUser(alice); err == nil {
+	if err := b.admitUser(alice); err == nil {
 		t.Error("a second of one user")
 	}
-	release()
-	releaseUser()
-	if _, err := s.admit(r, alice); err != nil {
+	a.release()
+	if err := s.admit(&a, r, alice, &open); err != nil {
 		t.Error(err)
+	}
+	if open.Load() != 2 {
+		t.Errorf("%d are open", open.Load())
 	}
 }
 
@@ -110,6 +116,7 @@ func TestAdmissionsProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := admissionsNode(3, 4, 20)
 		var there []func()
+		var open atomic.Int64
 		for range rapid.IntRange(0, 200).Draw(t, "steps") {
 			if len(there) > 0 && rapid.Bool().Draw(t, "leave") {
 				i := rapid.IntRange(0, len(there)-1).Draw(t, "who")
@@ -119,9 +126,9 @@ func TestAdmissionsProperty(t *testing.T) {
 			}
 			r := httptest.NewRequest("GET", "/", nil)
 			r.RemoteAddr = fmt.Sprintf("192.0.2.%d:1", rapid.IntRange(1, 8).Draw(t, "address"))
-			release, err := s.admit(r, &auth.Claims{Subject: fmt.Sprint(rapid.IntRange(1, 6).Draw(t, "user"))})
-			if err == nil {
-				there = append(there, release)
+			var a admission
+			if s.admit(&a, r, &auth.Claims{Subject: fmt.Sprint(rapid.IntRange(1, 6).Draw(t, "user"))}, &open) == nil {
+				there = append(there, a.release)
 			}
 			if s.admissions.count() != len(there) || len(there) > 20 {
 				t.Fatalf("%d counted, %d there", s.admissions.count(), len(there))
@@ -139,16 +146,18 @@ func TestAdmissionsProperty(t *testing.T) {
 func TestAdmissionsFromManyGoroutines(t *testing.T) {
 	s := admissionsNode(10, 10, 15)
 	var all sync.WaitGroup
+	var open atomic.Int64
 	for i := range 50 {
 		all.Go(func() {
 			for range 100 {
 				r := httptest.NewRequest("GET", "/", nil)
 				r.RemoteAddr = fmt.Sprintf("192.0.2.%d:1", i%3)
-				if release, err := s.admit(r, &auth.Claims{Subject: fmt.Sprint(i % 4)}); err == nil {
+				var a admission
+				if s.admit(&a, r, &auth.Claims{Subject: fmt.Sprint(i % 4)}, &open) == nil {
 					if s.admissions.count() > 15 {
 						t.Error("over the limit")
 					}
-					release()
+					a.release()
 				}
 			}
 		})

@@ -5,81 +5,53 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"syscall"
+	"sync/atomic"
 	"time"
 )
 
-// outlet is the write side of a connection.
+// outlet is the write side of a connection. It is a [readyOutlet] or a
+// [waitingOutlet].
 type outlet interface {
-	// tryWrite writes what fits without waiting. An outlet that cannot tell
-	// what fits writes nothing.
-	tryWrite([]byte) (int, error)
-	// write writes everything. It returns early only when the connection
-	// fails or is closed.
-	write([]byte) error
 	// unacknowledged is how many written bytes the peer has not taken yet,
 	// and whether that can be known.
 	unacknowledged() (int, bool)
-	// waits reports whether tryWrite never writes anything.
-	waits() bool
 	close()
 }
 
-// tcpOutlet writes to a bare socket.
-type tcpOutlet struct {
-	net.Conn
-	raw syscall.RawConn
+// readyOutlet can tell what its socket has room for.
+type readyOutlet interface {
+	outlet
+	// tryWrite writes what fits without waiting.
+	tryWrite([]byte) (int, error)
+	// awaitWritable has the feed resume once there is room again.
+	awaitWritable(*feed) error
 }
 
-// newOutlet returns the outlet of a hijacked connection.
-func newOutlet(c net.Conn) (outlet, error) {
-	tcp, ok := c.(*net.TCPConn)
-	if !ok {
-		return streamOutlet{c}, nil
+// waitingOutlet cannot: its write takes as long as the peer does.
+type waitingOutlet interface {
+	outlet
+	// write writes everything. It returns early only when the connection
+	// fails or is closed.
+	write([]byte) error
+}
+
+// reader is told that a peer has sent something, in the poller's goroutine: it
+// must not wait.
+type reader interface{ readable() }
+
+// takeOver returns the outlet of a hijacked connection, and what reads from
+// it. Both are closed with the outlet.
+func (h *hub) takeOver(conn net.Conn) (outlet, io.Reader) {
+	if d, ok := takeDescriptor(conn, h.poller); ok {
+		return d, d
 	}
-	raw, err := tcp.SyscallConn()
-	return &tcpOutlet{Conn: c, raw: raw}, err
+	return streamOutlet{conn}, conn
 }
-
-func (o *tcpOutlet) tryWrite(b []byte) (written int, err error) {
-	failed := o.raw.Write(func(fd uintptr) bool {
-		written, err = writeNow(int(fd), b)
-		return true
-	})
-	if failed != nil {
-		err = failed
-	}
-	return written, err
-}
-
-// writeNow writes until everything is written or the socket is full.
-func writeNow(fd int, b []byte) (written int, err error) {
-	for written < len(b) {
-		n, err := syscall.Write(fd, b[written:])
-		switch {
-		case err == syscall.EINTR:
-		case err == syscall.EAGAIN:
-			return written, nil
-		case err != nil:
-			return written, err
-		default:
-			written += n
-		}
-	}
-	return written, nil
-}
-
-func (o *tcpOutlet) write(b []byte) error        { return writeAll(o.Conn, b) }
-func (o *tcpOutlet) unacknowledged() (int, bool) { return outputQueue(o.raw) }
-func (o *tcpOutlet) waits() bool                 { return false }
-func (o *tcpOutlet) close()                      { o.Conn.Close() }
 
 // streamOutlet writes to a connection that may hold bytes back, such as TLS.
 type streamOutlet struct{ net.Conn }
 
-func (o streamOutlet) tryWrite([]byte) (int, error) { return 0, nil }
-func (o streamOutlet) write(b []byte) error         { return writeAll(o.Conn, b) }
-func (o streamOutlet) waits() bool                  { return true }
+func (o streamOutlet) write(b []byte) error { return writeAll(o.Conn, b) }
 
 // close does not wait for a last word of TLS that a dead peer never takes.
 func (o streamOutlet) close() { netConn(o.Conn).Close() }
@@ -93,7 +65,9 @@ func (o streamOutlet) unacknowledged() (int, bool) {
 	if err != nil {
 		return 0, false
 	}
-	return outputQueue(raw)
+	n, known := 0, false
+	err = raw.Control(func(fd uintptr) { n, known = outputQueue(int(fd)) })
+	return n, known && err == nil
 }
 
 // netConn is the connection below TLS.
@@ -118,23 +92,20 @@ type responseOutlet struct {
 	done    chan struct{}
 	once    sync.Once
 	writing sync.Mutex
+	closing atomic.Bool
 }
 
 func newResponseOutlet(w http.ResponseWriter) *responseOutlet {
 	return &responseOutlet{w: w, control: http.NewResponseController(w), done: make(chan struct{})}
 }
 
-func (o *responseOutlet) tryWrite([]byte) (int, error) { return 0, nil }
-func (o *responseOutlet) waits() bool                  { return true }
-func (o *responseOutlet) unacknowledged() (int, bool)  { return 0, false }
+func (o *responseOutlet) unacknowledged() (int, bool) { return 0, false }
 
 func (o *responseOutlet) write(b []byte) error {
 	o.writing.Lock()
 	defer o.writing.Unlock()
-	select {
-	case <-o.done:
+	if o.closing.Load() {
 		return net.ErrClosed
-	default:
 	}
 	if err := writeAll(o.w, b); err != nil {
 		return err
@@ -142,9 +113,11 @@ func (o *responseOutlet) write(b []byte) error {
 	return o.control.Flush()
 }
 
-// close lets the handler return; a write that the peer does not take is cut.
+// close lets the handler return. A write that the peer does not take is cut,
+// also one that begins just now: it saw closing, or its deadline has passed.
 func (o *responseOutlet) close() {
 	o.once.Do(func() {
+		o.closing.Store(true)
 		if o.writing.TryLock() {
 			o.writing.Unlock()
 		} else {

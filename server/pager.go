@@ -153,6 +153,9 @@ func (s *Server) answerPages(c echo.Context, claims *auth.Claims, channels []str
 	}
 	defer reader.close()
 	pages, err := reader.read(ctx, q.limit, q.wait)
+	if err == nil {
+		err = s.stillHolds(claims)
+	}
 	if err != nil {
 		return err
 	}

@@ -3,30 +3,29 @@ package server
 import (
 	"context"
 	"sync"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// poller watches the sockets of peers that have nothing to say, so that an
-// idle connection needs no goroutine that waits to read: its stack would be
-// half of what the connection takes.
+// poller tells descriptors when they can be read or written (epoll(7)), so that
+// an idle connection needs no goroutine: its stack would be half of what the
+// connection takes.
 //
-// A socket is watched for one event at a time (EPOLLONESHOT): whoever is told
-// of it reads until there is nothing more and then calls again.
+// It is edge-triggered: who is told reads, or writes, until nothing goes any
+// more, and a connection costs one call to watch and none to watch on.
 type poller struct {
 	epoll int
 	pipe  [2]int // written to when run shall end
 
 	mu      sync.Mutex
-	next    uint64
-	watched map[uint64]func() // by number, for the kernel's numbers are used again
+	next    uint32
+	watched []*descriptor // by file descriptor, as many as may be open
 }
 
 // newPoller returns nil where the system has no epoll to give; connections then
 // have a goroutine each.
 func newPoller() *poller {
-	p := &poller{watched: map[uint64]func(){}}
+	p := &poller{}
 	var err error
 	if p.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil
@@ -35,60 +34,59 @@ func newPoller() *poller {
 		unix.Close(p.epoll)
 		return nil
 	}
-	_ = unix.EpollCtl(p.epoll, unix.EPOLL_CTL_ADD, p.pipe[0], &unix.EpollEvent{Events: unix.EPOLLIN})
+	_ = unix.EpollCtl(p.epoll, unix.EPOLL_CTL_ADD, p.pipe[0], &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(p.pipe[0])})
 	return p
 }
 
-// watch is a socket that a poller knows.
-type watch struct {
-	poller *poller
-	raw    syscall.RawConn
-	number uint64
-	added  bool
-}
+const (
+	ends      = unix.EPOLLHUP | unix.EPOLLERR
+	readEnds  = unix.EPOLLIN | unix.EPOLLRDHUP | ends
+	writeEnds = unix.EPOLLOUT | ends
+)
 
-// add makes the poller know a socket. readable is called in the poller's own
-// goroutine and must not wait.
-func (p *poller) add(raw syscall.RawConn, readable func()) *watch {
+// add begins to watch for what the peer sends.
+func (p *poller) add(d *descriptor) error {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.next++ // from 1: 0 is the pipe
-	p.watched[p.next] = readable
-	return &watch{poller: p, raw: raw, number: p.next}
-}
-
-// again waits for the socket's next event. It is for one goroutine at a time.
-// An error means that the socket is closed.
-func (w *watch) again() error {
-	op := unix.EPOLL_CTL_MOD
-	if !w.added {
-		op, w.added = unix.EPOLL_CTL_ADD, true
+	p.next++
+	d.number = p.next
+	for len(p.watched) <= d.fd {
+		p.watched = append(p.watched, nil)
 	}
-	event := unix.EpollEvent{
-		Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLONESHOT,
-		Fd:     int32(w.number), Pad: int32(w.number >> 32),
-	}
-	var failed error
-	err := w.raw.Control(func(fd uintptr) {
-		failed = unix.EpollCtl(w.poller.epoll, op, int(fd), &event)
-	})
+	p.watched[d.fd] = d
+	p.mu.Unlock()
+	err := p.control(unix.EPOLL_CTL_ADD, d, unix.EPOLLIN|unix.EPOLLRDHUP)
 	if err != nil {
-		return err
+		p.forget(d)
 	}
-	return failed
+	return err
 }
 
-// forget drops the socket; it is about to be closed.
-func (w *watch) forget() {
-	w.poller.mu.Lock()
-	defer w.poller.mu.Unlock()
-	delete(w.poller.watched, w.number)
+// rearm watches for room to write as well, and tells at once if there is some.
+func (p *poller) rearm(d *descriptor) error {
+	return p.control(unix.EPOLL_CTL_MOD, d, unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLOUT)
 }
 
-func (p *poller) readable(number uint64) func() {
+func (p *poller) control(op int, d *descriptor, events uint32) error {
+	return unix.EpollCtl(p.epoll, op, d.fd, &unix.EpollEvent{
+		Events: events | unix.EPOLLET, Fd: int32(d.fd), Pad: int32(d.number),
+	})
+}
+
+// forget drops a descriptor; it is about to be closed.
+func (p *poller) forget(d *descriptor) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.watched[number]
+	p.watched[d.fd] = nil
+}
+
+// find returns nil for a descriptor that was closed since the event.
+func (p *poller) find(e *unix.EpollEvent) *descriptor {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if d := p.watched[e.Fd]; d != nil && int32(d.number) == e.Pad {
+		return d
+	}
+	return nil
 }
 
 // run tells of events until ctx ends.
@@ -102,13 +100,13 @@ func (p *poller) run(ctx context.Context) {
 		if err != nil && err != unix.EINTR {
 			return
 		}
-		for _, e := range events[:max(n, 0)] {
-			number := uint64(uint32(e.Fd)) | uint64(uint32(e.Pad))<<32
-			if number == 0 {
+		for i := range max(n, 0) {
+			e := &events[i]
+			if int(e.Fd) == p.pipe[0] {
 				return
 			}
-			if readable := p.readable(number); readable != nil {
-				readable()
+			if d := p.find(e); d != nil {
+				d.ready(e.Events&readEnds != 0, e.Events&writeEnds != 0)
 			}
 		}
 	}
@@ -118,20 +116,4 @@ func (p *poller) close() {
 	unix.Close(p.epoll)
 	unix.Close(p.pipe[0])
 	unix.Close(p.pipe[1])
-}
-
-// readNow reads what is there without waiting. It returns EAGAIN when that is
-// nothing, and 0 without an error at the end.
-func readNow(raw syscall.RawConn, b []byte) (n int, err error) {
-	failed := raw.Read(func(fd uintptr) bool {
-		for {
-			if n, err = syscall.Read(int(fd), b); err != syscall.EINTR {
-				return true
-			}
-		}
-	})
-	if failed != nil {
-		err = failed
-	}
-	return max(n, 0), err
 }

@@ -5,19 +5,26 @@ package server
 import (
 	"context"
 	"errors"
-	"syscall"
+	"net"
 )
 
-// poller is for Linux; elsewhere connections have a goroutine each.
-type poller struct{}
+// The poller and its descriptors are for Linux; elsewhere connections have a
+// goroutine each.
+type (
+	poller     struct{}
+	descriptor struct{ streamOutlet }
+)
 
-type watch struct{}
+func newPoller() *poller            { return nil }
+func (*poller) run(context.Context) {}
 
-func newPoller() *poller { return nil }
+func takeDescriptor(net.Conn, *poller) (*descriptor, bool) { return nil, false }
 
-func (*poller) add(syscall.RawConn, func()) *watch { return nil }
-func (*poller) run(context.Context)                {}
-func (*watch) again() error                        { return errors.ErrUnsupported }
-func (*watch) forget()                             {}
+func (*descriptor) tryWrite([]byte) (int, error) { return 0, errors.ErrUnsupported }
+func (*descriptor) awaitWritable(*feed) error    { return errors.ErrUnsupported }
+func (*descriptor) readNow([]byte) (int, error)  { return 0, errors.ErrUnsupported }
+func (*descriptor) listen(reader) bool           { return false }
 
-func readNow(syscall.RawConn, []byte) (int, error) { return 0, errors.ErrUnsupported }
+// outputQueue is known on Linux only; elsewhere TCP itself gives up on a peer
+// that vanished, after minutes.
+func outputQueue(int) (n int, known bool) { return 0, false }

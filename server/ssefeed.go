@@ -14,18 +14,16 @@ func (s *Server) openSSE(c echo.Context, claims *auth.Claims, channels []string,
 	if err := s.requests.pass(claims); err != nil {
 		return s.refuseSSE(c, start, err)
 	}
-	release, err := s.admit(c.Request(), claims)
-	if err != nil {
+	f := &feed{claims: claims, id: newConnectionID(claims.Subject), transport: sse{}}
+	if err := s.admit(&f.admission, c.Request(), claims, &s.open.sse); err != nil {
 		return s.refuseSSE(c, start, err)
 	}
-	release = counted(&s.open.sse, release)
-	f := &feed{claims: claims, id: newConnectionID(claims.Subject), release: release}
 	subs, err := s.subscribeAll(c.Request().Context(), channels, start, f)
 	if err != nil {
-		release()
+		f.admission.release()
 		return s.refuseSSE(c, start, err)
 	}
-	f.subs, f.transport = subs, sse{}
+	f.subs = subs
 	id := subs[0].Position().Append(nil)
 	if many {
 		t := &sseMany{}
@@ -56,13 +54,17 @@ func (s *Server) startSSE(c echo.Context, f *feed) error {
 		s.abandon(f)
 		return err
 	}
-	if f.outlet, err = newOutlet(conn); err != nil {
-		s.abandon(f)
-		conn.Close()
-		return nil
-	}
 	f.control = append(head, f.control...)
-	s.start(f, func() { f.awaitHangUp(conn) })
+	outlet, peer := s.hub.takeOver(conn)
+	f.outlet = outlet
+	ear := &hangUp{feed: f, left: maxHeard}
+	if _, polled := outlet.(*descriptor); polled {
+		if s.start(f, nil) {
+			ear.readable()
+		}
+	} else {
+		s.start(f, func() { ear.wait(peer) })
+	}
 	return nil
 }
 
@@ -83,19 +85,25 @@ func (s *Server) serveSSE(c echo.Context, f *feed) error {
 	return nil
 }
 
-// start hands the feed to the hub, with the goroutine that watches its peer.
-func (s *Server) start(f *feed, watch func()) {
+// start hands the feed to the hub, with what watches its peer if that needs a
+// goroutine. A token that was revoked since it was looked at is found here:
+// later ones find the feed.
+func (s *Server) start(f *feed, watch func()) bool {
 	if !s.hub.add(f, watch) {
 		f.end()
-		return
+		return false
+	}
+	if !s.verifier.Holds(f.claims) {
+		f.close(errRevoked)
 	}
 	f.schedule()
+	return true
 }
 
 // abandon gives up a feed that could not be started.
 func (s *Server) abandon(f *feed) {
 	closeAll(f.subs)
-	f.release()
+	f.admission.release()
 }
 
 // responseHead is the response's first lines as net/http would write them.

@@ -46,4 +46,13 @@ func (s *Server) Recheck() {
 	})
 }
 
+// stillHolds is for what a request waited for: its token may have been revoked
+// meanwhile.
+func (s *Server) stillHolds(claims *auth.Claims) error {
+	if s.verifier.Holds(claims) {
+		return nil
+	}
+	return errRevoked
+}
+
 var errRevoked = unauthorized("the key of this token does not count any more", "not valid")

@@ -20,15 +20,11 @@ type tally struct {
 // than counting does.
 const latencySample = 16
 
-// delivered counts events about to be written, and measures now and then how
-// long ago the last of them was appended, if the feed had waited for it.
-func (t *tally) delivered(b *streams.Batch) {
+// sample measures now and then how long ago an event that is about to be
+// written was appended, if its feed had waited for it.
+func (t *tally) sample(b *streams.Batch) {
 	n := len(b.Events)
-	if n == 0 {
-		return
-	}
-	t.events.Add(uint64(n))
-	if !b.Live {
+	if n == 0 || !b.Live {
 		return
 	}
 	t.batches++

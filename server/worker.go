@@ -16,7 +16,7 @@ type worker struct {
 	wake  chan struct{}
 
 	// Scratch of the delivery under way.
-	taken    []*feed
+	turn     []*feed
 	buffer   []byte
 	segments []segment
 	events   []*streams.Event
@@ -49,10 +49,10 @@ func (w *worker) run(ctx context.Context) {
 			return
 		case <-w.wake:
 		}
-		for w.take(); len(w.taken) > 0; w.take() {
+		for w.take(); len(w.turn) > 0; w.take() {
 			w.awaitCompany()
-			for i, f := range w.taken {
-				w.taken[i] = nil
+			for i, f := range w.turn {
+				w.turn[i] = nil
 				f.deliver(w)
 			}
 		}
@@ -63,7 +63,7 @@ func (w *worker) run(ctx context.Context) {
 // take swaps the queue for what was taken before.
 func (w *worker) take() {
 	w.mu.Lock()
-	w.taken, w.queue = w.queue, w.taken[:0]
+	w.turn, w.queue = w.queue, w.turn[:0]
 	w.mu.Unlock()
 }
 
@@ -85,7 +85,7 @@ const (
 // only where a crowd was served just now; an event that comes alone goes out
 // at once. At the maximum, feeds get their events sooner for it.
 func (w *worker) awaitCompany() {
-	n := len(w.taken)
+	n := len(w.turn)
 	if n < crowd {
 		return
 	}
@@ -97,13 +97,26 @@ func (w *worker) awaitCompany() {
 	w.crowded = now
 }
 
+// taken counts the events among the first n segments, which the peer gets.
+func (w *worker) taken(n int) {
+	events := 0
+	for i := range w.segments[:n] {
+		if w.segments[i].live {
+			events++
+		}
+	}
+	if events > 0 {
+		w.tally.events.Add(uint64(events))
+	}
+}
+
 // shrink gives back what a burst needed.
 func (w *worker) shrink() {
 	if cap(w.buffer) > 4*maxWrite {
 		w.buffer = nil
 	}
-	if cap(w.taken) > 1<<16 {
-		w.taken = nil
+	if cap(w.turn) > 1<<16 {
+		w.turn = nil
 	}
 	clear(w.events[:cap(w.events)])
 	clear(w.segments[:cap(w.segments)])

@@ -20,10 +20,10 @@ func (v *conversation) begin() {
 		}
 	}
 	f.send(appendText(nil, v.server.welcomeJSON(f)))
-	channels := v.channels
-	v.channels = nil
+	channels, start := v.channels, v.start
+	v.channels, v.start = nil, beginning{}
 	for _, channel := range channels {
-		if err := v.subscribe(nil, channel, v.start.of(channel)); err != nil {
+		if err := v.subscribe(nil, channel, start.of(channel)); err != nil {
 			e := describe(err)
 			if e.close == closeForbidden || e.close == closeUnavailable {
 				v.close(e)
@@ -85,7 +85,7 @@ func (v *conversation) do(m *message) error {
 
 // authenticate takes the first token, or a new one of the same user.
 func (v *conversation) authenticate(m *message) error {
-	claims, err := v.server.verifier.Verify(context.Background(), m.token)
+	claims, err := v.server.verifier.Verify(v.feed.hub.ctx, m.token)
 	if err != nil {
 		v.fail(m.ref, err)
 		v.close(err)
@@ -99,24 +99,26 @@ func (v *conversation) authenticate(m *message) error {
 	}
 	v.claims = claims
 	v.feed.renew(claims)
-	v.replyAuth(m.ref, claims)
-	v.dropForbidden()
+	if v.stillHolds() {
+		v.replyAuth(m.ref, claims)
+		v.dropForbidden()
+	}
 	return nil
 }
 
 func (v *conversation) firstToken(m *message, claims *auth.Claims) error {
-	if !v.overtime.Stop() {
+	if !v.feed.stopOvertime() {
 		return nil // too late: it is being closed
 	}
-	release, err := v.server.admitUser(claims)
-	if err != nil {
+	if err := v.feed.welcome(claims); err != nil {
 		v.close(err)
 		return nil
 	}
 	v.claims = claims
-	v.feed.welcome(claims, release)
-	v.replyAuth(m.ref, claims)
-	v.begin()
+	if v.stillHolds() {
+		v.replyAuth(m.ref, claims)
+		v.begin()
+	}
 	return nil
 }
 
@@ -158,7 +160,7 @@ func (v *conversation) subscribe(ref json.RawMessage, channel string, start stre
 	case n >= v.server.limits.SocketChannels:
 		return badRequest("a WebSocket has at most %d channels", v.server.limits.SocketChannels)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), followWait)
+	ctx, cancel := context.WithTimeout(v.feed.hub.ctx, followWait)
 	defer cancel()
 	sub, err := v.server.broker.Subscribe(ctx, channel, start, v.feed)
 	if err != nil {
@@ -203,16 +205,18 @@ func (v *conversation) doPublish(m *message) error {
 	if err != nil {
 		return err
 	}
-	results, err := v.server.publish(context.Background(), p.channel, draft)
+	v.feed.hold()
+	results, err := v.server.publish(v.feed.hub.ctx, p.channel, draft)
+	if err == nil {
+		err = results[0].Err
+	}
 	if err != nil {
-		return err
+		v.feed.letGo(v.failure(m.ref, err))
+		return nil
 	}
-	if err := results[0].Err; err != nil {
-		return err
-	}
-	v.reply("published", m.ref, func(b []byte) []byte {
+	v.feed.letGo(frame("published", m.ref, func(b []byte) []byte {
 		return appendJSONID(append(b, `,"id":`...), results[0].ID)
-	})
+	}))
 	return nil
 }
 
@@ -224,7 +228,7 @@ func (v *conversation) doHistory(m *message) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), historyWait)
+	ctx, cancel := context.WithTimeout(v.feed.hub.ctx, historyWait)
 	defer cancel()
 	page, err := v.server.readPage(ctx, m.channel, q)
 	if err != nil {
@@ -255,10 +259,13 @@ func (v *conversation) reply(kind string, ref json.RawMessage, members func([]by
 }
 
 // fail answers a message with an error; the connection stays.
-func (v *conversation) fail(ref json.RawMessage, err error) {
+func (v *conversation) fail(ref json.RawMessage, err error) { v.feed.send(v.failure(ref, err)) }
+
+// failure is that answer. It counts the error.
+func (v *conversation) failure(ref json.RawMessage, err error) []byte {
 	e := describe(err)
 	v.note(e)
-	v.reply("error", ref, func(b []byte) []byte {
+	return frame("error", ref, func(b []byte) []byte {
 		b = appendJSONString(append(b, `,"code":`...), e.code)
 		return appendJSONString(append(b, `,"message":`...), e.message)
 	})

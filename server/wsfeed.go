@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/coder/websocket"
 	"github.com/labstack/echo/v4"
@@ -26,7 +25,6 @@ type conversation struct {
 	channels []string     // to subscribe to once authenticated
 	start    beginning
 	limit    *messageLimit // made with the first message
-	overtime *time.Timer   // ends a connection that does not authenticate
 }
 
 // websocket is GET /ws and GET /channels/{channel}/ws. A browser's script does
@@ -42,17 +40,13 @@ func (s *Server) websocket(c echo.Context) error {
 	}
 	v := &conversation{server: s}
 	refusal := v.prepare(c)
-	f := &feed{id: newConnectionID(v.user()), transport: ws{}, claims: v.claims, release: func() {}}
+	f := &feed{id: newConnectionID(v.user()), transport: ws{}, claims: v.claims}
 	if refusal == nil {
-		f.release, refusal = s.admit(r, v.claims)
+		refusal = s.admit(&f.admission, r, v.claims, &s.open.websocket)
 	}
-	if refusal != nil {
-		f.release = func() {}
-	}
-	f.release = counted(&s.open.websocket, f.release)
 	v.feed = f
 	if !v.accept(c, f) {
-		f.release()
+		f.admission.release()
 		return nil
 	}
 	if !s.hub.add(f, func() { v.run(refusal) }) {
@@ -106,11 +100,11 @@ func (v *conversation) user() string {
 // the library has answered. Its own check of the origin is off: the verifier's
 // came before.
 func (v *conversation) accept(c echo.Context, f *feed) bool {
-	w := &takeover{ResponseWriter: c.Response(), feed: f}
+	w := &takeover{ResponseWriter: c.Response(), hub: v.server.hub, feed: f}
 	conn, err := websocket.Accept(w, c.Request(), &websocket.AcceptOptions{
 		InsecureSkipVerify: true,
 		CompressionMode:    websocket.CompressionDisabled,
-		OnPingReceived:     func(context.Context, []byte) bool { return f.wantsPongs() },
+		OnPingReceived:     func(context.Context, []byte) bool { return !f.isClosing() },
 	})
 	if err != nil {
 		return false
@@ -124,35 +118,47 @@ func (v *conversation) accept(c echo.Context, f *feed) bool {
 // what data of that size, escaped and with the other members, can need.
 func maxMessage(data int) int64 { return int64(4*data + 8<<10) }
 
-// run serves the client until the connection ends.
+// run serves the client until the connection ends, or as long as it has
+// something to say.
 func (v *conversation) run(refusal error) {
-	if refusal != nil {
+	switch {
+	case refusal != nil:
 		v.close(refusal)
-	} else if v.claims != nil {
+	case v.claims == nil:
+		v.feed.awaitToken(v.server.limits.AuthWait, func() { v.close(errNoAuth) })
+	case v.stillHolds():
 		v.begin()
-	} else {
-		v.overtime = time.AfterFunc(v.server.limits.AuthWait, func() { v.close(errNoAuth) })
 	}
-	v.socket.watched = v.feed.hearOf(func() { v.feed.hub.tasks.Go(v.listen) })
 	v.listen()
+}
+
+// stillHolds closes the connection if its token was revoked since it was
+// looked at; one that is revoked later finds the feed.
+func (v *conversation) stillHolds() bool {
+	if v.server.verifier.Holds(v.claims) {
+		return true
+	}
+	v.close(errRevoked)
+	return false
 }
 
 // listen reads and answers messages until there are none for now: then the
 // poller calls again. Without one it stays until the connection ends.
 func (v *conversation) listen() {
-	err := v.readMessage()
-	for err == nil {
-		err = v.readMessage()
+	for {
+		switch err := v.readMessage(); {
+		case err == nil:
+		case !errors.Is(err, errIdle):
+			v.part(err)
+			return
+		case v.socket.polled.listen(v):
+			return
+		}
 	}
-	if errors.Is(err, errIdle) {
-		v.feed.listen()
-		return
-	}
-	if v.overtime != nil {
-		v.overtime.Stop()
-	}
-	v.part(err)
 }
+
+// readable implements [reader].
+func (v *conversation) readable() { v.feed.hub.tasks.Go(v.listen) }
 
 var errNoAuth = unauthorized("no token came in time", "")
 
@@ -175,12 +181,12 @@ func (v *conversation) note(e *apiError) {
 
 // readMessage reads and answers one message.
 func (v *conversation) readMessage() error {
-	kind, data, err := v.conn.Read(context.Background())
+	kind, data, err := v.conn.Read(v.feed.hub.ctx)
 	if err != nil {
 		return err
 	}
-	switch closing, _ := v.feed.isClosing(); {
-	case closing:
+	switch {
+	case v.feed.isClosing():
 	case kind != websocket.MessageText:
 		v.fail(nil, badRequest("a message is text: one JSON object"))
 	default:
@@ -191,18 +197,16 @@ func (v *conversation) readMessage() error {
 
 // part ends the connection after a failed read. A peer that has said goodbye
 // gets the answer to it. One that broke the rules gets a close frame, and is
-// heard out for a while: closing with bytes unread would reset the connection
+// heard out until the feed ends: closing with bytes unread would reset the connection
 // and take the frame from it.
 func (v *conversation) part(err error) {
 	v.conn.CloseNow()
-	closing, endBy := v.feed.isClosing()
-	if !closing {
+	if !v.feed.isClosing() {
 		v.feed.end()
 		return
 	}
 	if websocket.CloseStatus(err) < 0 {
-		v.socket.SetReadDeadline(endBy)
-		io.CopyN(io.Discard, v.socket.Conn, maxHeardOut)
+		io.CopyN(io.Discard, v.socket.peer, maxHeardOut)
 	}
 	v.feed.part()
 }

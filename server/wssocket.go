@@ -15,11 +15,12 @@ import (
 // messages and answers pings and closes; the feed alone writes to the wire,
 // so that events go out many at a time, encoded once for everybody.
 type socket struct {
-	net.Conn
-	feed    *feed
-	before  io.Reader // what net/http had read already, nil once that is used up
-	tracker frameTracker
-	watched bool // the feed is told when there is more to read
+	net.Conn // nil where polled; the library reads, writes and closes only
+	feed     *feed
+	peer     io.Reader   // waits for what the peer sends
+	polled   *descriptor // nil where only peer can be read
+	before   io.Reader   // what net/http had read already, nil once that is used up
+	tracker  frameTracker
 }
 
 // errIdle says that the peer has nothing to say for now, and that what it said
@@ -42,14 +43,11 @@ func (s *socket) read(b []byte) (n int, err error) {
 		}
 		s.before = nil
 	}
-	if !s.watched || !s.tracker.between() {
-		return s.Conn.Read(b)
+	if s.polled == nil || !s.tracker.between() {
+		return s.peer.Read(b)
 	}
-	switch n, err = readNow(s.feed.outlet.(*tcpOutlet).raw, b); {
-	case err == syscall.EAGAIN:
-		return 0, errIdle
-	case err == nil && n == 0:
-		return 0, io.EOF
+	if n, err = s.polled.readNow(b); err == syscall.EAGAIN {
+		err = errIdle
 	}
 	return n, err
 }
@@ -67,14 +65,21 @@ func (s *socket) Write(frame []byte) (int, error) {
 	return len(frame), nil
 }
 
-// Close leaves the connection to the feed, which has its last frames to write.
-func (s *socket) Close() error { return nil }
+// Close leaves a connection that is closing to the feed, which has its last
+// frames to write.
+func (s *socket) Close() error {
+	if !s.feed.isClosing() {
+		s.feed.end()
+	}
+	return nil
+}
 
 // takeover is the ResponseWriter for the library's handshake: it hands out the
 // socket, with buffers as small as the library's own writes allow, for they
 // stay for as long as the connection does.
 type takeover struct {
 	http.ResponseWriter
+	hub    *hub
 	feed   *feed
 	socket *socket // once hijacked
 }
@@ -91,15 +96,13 @@ func (t *takeover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &socket{Conn: conn, feed: t.feed}
+	s := &socket{feed: t.feed}
 	if n := rw.Reader.Buffered(); n > 0 {
 		early, _ := rw.Reader.Peek(n)
 		s.before = bytes.NewReader(bytes.Clone(early))
 	}
-	if t.feed.outlet, err = newOutlet(conn); err != nil {
-		conn.Close()
-		return nil, nil, err
-	}
+	t.feed.outlet, s.peer = t.hub.takeOver(conn)
+	s.polled, _ = s.peer.(*descriptor)
 	t.socket = s
 	return s, bufio.NewReadWriter(bufio.NewReaderSize(s, socketReadBuffer), bufio.NewWriterSize(s, socketWriteBuffer)), nil
 }

@@ -1,0 +1,182 @@
+package server
+
+import (
+	"io"
+	"net"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// descriptor is a TCP connection that the hub has taken from Go's runtime: the
+// runtime's own connection would take a third of an idle feed's memory, and a
+// goroutine to wait in. It is read and written without waiting, and its poller
+// tells when that goes on.
+type descriptor struct {
+	poller *poller
+	number uint32 // tells it from earlier ones with the same file descriptor
+
+	mu     sync.Mutex // held while fd is used, so that it stays this connection's
+	fd     int        // -1 once closed
+	reader reader     // to be told of what the peer sends, nil while it reads
+	unread bool       // something came while nobody was to be told
+	full   *feed      // waits to write
+	woken  *sync.Cond // of a Read that waits, nil without
+}
+
+// takeDescriptor makes the connection the hub's. When it reports false, the
+// system had no room for that, and conn is as it was.
+func takeDescriptor(conn net.Conn, p *poller) (*descriptor, bool) {
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok || p == nil {
+		return nil, false
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return nil, false
+	}
+	d := &descriptor{poller: p}
+	failed := raw.Control(func(fd uintptr) {
+		d.fd, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
+	})
+	if failed != nil || err != nil {
+		return nil, false
+	}
+	if p.add(d) != nil {
+		unix.Close(d.fd)
+		return nil, false
+	}
+	tcp.Close()
+	return d, true
+}
+
+// tryWrite implements [outlet].
+func (d *descriptor) tryWrite(b []byte) (written int, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.fd < 0 {
+		return 0, net.ErrClosed
+	}
+	for written < len(b) {
+		n, err := syscall.Write(d.fd, b[written:])
+		switch {
+		case err == syscall.EINTR:
+		case err == syscall.EAGAIN:
+			return written, nil
+		case err != nil:
+			return written, err
+		default:
+			written += n
+		}
+	}
+	return written, nil
+}
+
+// awaitWritable has the feed resume once the peer has taken something.
+func (d *descriptor) awaitWritable(f *feed) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.fd < 0 {
+		return net.ErrClosed
+	}
+	d.full = f
+	return d.poller.rearm(d)
+}
+
+// readNow reads what is there: EAGAIN when that is nothing, [io.EOF] at the
+// end.
+func (d *descriptor) readNow(b []byte) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.readLocked(b)
+}
+
+func (d *descriptor) readLocked(b []byte) (n int, err error) {
+	if d.fd < 0 {
+		return 0, net.ErrClosed
+	}
+	for {
+		n, err = syscall.Read(d.fd, b)
+		switch {
+		case err == syscall.EINTR:
+		case err != nil:
+			return 0, err
+		case n == 0:
+			return 0, io.EOF
+		default:
+			return n, nil
+		}
+	}
+}
+
+// Read waits for the peer, as a [net.Conn]'s does, until close.
+func (d *descriptor) Read(b []byte) (n int, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for {
+		if n, err = d.readLocked(b); err != syscall.EAGAIN {
+			return n, err
+		}
+		if d.woken == nil {
+			d.woken = sync.NewCond(&d.mu)
+		}
+		d.woken.Wait()
+	}
+}
+
+// listen has r told once of what the peer sends next. It reports false when
+// something came since it was last told: then r reads on instead.
+func (d *descriptor) listen(r reader) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.unread {
+		d.unread = false
+		return false
+	}
+	d.reader = r
+	return true
+}
+
+// ready is called by the poller.
+func (d *descriptor) ready(read, write bool) {
+	d.mu.Lock()
+	r, f := d.reader, d.full
+	if read {
+		d.reader, d.unread = nil, r == nil
+		if d.woken != nil {
+			d.woken.Signal()
+		}
+	}
+	if write {
+		d.full = nil
+	}
+	d.mu.Unlock()
+	if read && r != nil {
+		r.readable()
+	}
+	if write && f != nil {
+		f.resume()
+	}
+}
+
+// unacknowledged implements [outlet] (tcp(7), SIOCOUTQ).
+func (d *descriptor) unacknowledged() (int, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return outputQueue(d.fd)
+}
+
+func (d *descriptor) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.fd < 0 {
+		return
+	}
+	d.poller.forget(d)
+	unix.Close(d.fd)
+	d.fd, d.reader, d.full = -1, nil, nil
+	if d.woken != nil {
+		d.woken.Broadcast()
+	}
+}
