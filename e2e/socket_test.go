@@ -225,6 +225,25 @@ func TestSocketRate(t *testing.T) {
 }
 
 // TestSocketOfManyChannels takes up the cursor of an SSE feed, and has a limit.
+// TestSocketFlood: frames that are no messages are bounded too.
+func TestSocketFlood(t *testing.T) {
+	n := startNode(t)
+	s := openSocket(t, n.addr, "/ws")
+	s.want("welcome")
+	go func() {
+		for s.tryFrame(opPing, true, "") == nil {
+		}
+	}()
+	var err error
+	for err == nil {
+		_, err = s.next()
+	}
+	var got closed
+	if !errors.As(err, &got) || got.code != 4008 || len(s.pongs) < 100 {
+		t.Errorf("after %d pongs it ends with %v, want the close code 4008", len(s.pongs), err)
+	}
+}
+
 func TestSocketOfManyChannels(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)

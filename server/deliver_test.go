@@ -96,7 +96,7 @@ func startFeed(t *testing.T, n *node, transport transport, out outlet, channels 
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.subs = subs
+	f.carry(subs...)
 	if many, ok := transport.(*sseMany); ok {
 		for _, s := range subs {
 			many.cursor.Set(s.Channel(), s.Position())

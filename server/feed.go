@@ -13,35 +13,38 @@ import (
 // positions and, while the peer is slow, the rest of one frame; never a queue
 // of events.
 type feed struct {
-	hub       *hub
-	worker    *worker
-	transport transport
+	// What each delivery needs comes first and together: with thousands of
+	// feeds, its time is that of fetching these lines from memory.
+	state     atomic.Int32 // of its delivery: see schedule
+	closing   bool         // only control goes out any more; guarded, as the next two, by mu
+	parting   bool         // end as soon as that is done
+	ended     bool
+	mu        sync.Mutex
+	turn      int    // of the subscription that is asked first; guarded by mu, as are control and subs
+	control   []byte // the hub's own frames, which go before events
+	subs      []*streams.Subscription
+	only      [1]*streams.Subscription // what subs begins with
+	left      []byte                   // of what was last delivered, while the peer is slow; the deliverer's
 	outlet    outlet
+	transport transport
+	worker    *worker
+	wrote     atomic.Int64 // bytes handed to the outlet
+	last      atomic.Int64 // when it last wrote, Unix nanoseconds
+
+	hub       *hub
 	id        string
 	admission admission
-	left      []byte // of what was last delivered, while the peer is slow; the deliverer's
+	spoke     int64        // of the wheel, guarded by it
+	heard     atomic.Int64 // when the peer last sent something
 
-	spoke int64        // of the wheel, guarded by it
-	state atomic.Int32 // of its delivery: see schedule
-	wrote atomic.Int64 // bytes handed to the outlet
-	last  atomic.Int64 // when it last wrote, Unix nanoseconds
-	heard atomic.Int64 // when the peer last sent something
-
-	mu      sync.Mutex
-	claims  *auth.Claims
-	subs    []*streams.Subscription
-	turn    int        // of the subscription that is asked first
-	control []byte     // the hub's own frames, which go before events
-	drained *sync.Cond // told when control went out, nil while nobody waits
-	closing bool       // only control goes out any more
-	parting bool       // end as soon as that is done
-	ended   bool
-	endBy   time.Time // when a closing feed ends whatever its peer does
-	held    bool      // by a publish whose outcome the peer is to learn
-	pending *apiError // why to close once it is not held any more
-	// overtime closes a WebSocket that does not authenticate.
-	overtime *time.Timer
-	warned   bool // that the token expires
+	// Guarded by mu.
+	claims   *auth.Claims
+	drained  *sync.Cond  // told when control went out, nil while nobody waits
+	endBy    time.Time   // when a closing feed ends whatever its peer does
+	held     bool        // by a publish whose outcome the peer is to learn
+	warned   bool        // that the token expires
+	pending  *apiError   // why to close once it is not held any more
+	overtime *time.Timer // closes a WebSocket that does not authenticate
 	alive    liveness
 }
 
@@ -101,8 +104,16 @@ func (f *feed) subscribe(s *streams.Subscription, announce []byte) bool {
 	if !f.queue(announce) {
 		return false
 	}
-	f.subs = append(f.subs, s)
+	f.carry(s)
 	return true
+}
+
+// carry adds subscriptions; the first one needs no memory of its own.
+func (f *feed) carry(subs ...*streams.Subscription) {
+	if f.subs == nil {
+		f.subs = f.only[:0]
+	}
+	f.subs = append(f.subs, subs...)
 }
 
 // unsubscribe takes the channel's subscription out of the feed and queues the

@@ -1,6 +1,9 @@
 package server
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"time"
+)
 
 // frameTracker follows a client's WebSocket frames (RFC 6455 section 5.2) as
 // their bytes pass by, to know when the connection stands between two
@@ -10,6 +13,18 @@ type frameTracker struct {
 	have uint8  // bytes of the header so far
 	left uint64 // bytes of the payload to come
 	open bool   // a fragmented message has frames to come
+
+	frames int   // begun in that second
+	second int64 // of the clock
+}
+
+// flooded reports whether more frames than most came within a second of the
+// clock. Pings and empty fragments cost work too, though they are no messages.
+func (t *frameTracker) flooded(now time.Time, most int) bool {
+	if s := now.Unix(); s != t.second {
+		t.frames, t.second = 0, s
+	}
+	return t.frames > most
 }
 
 const maskSize = 4
@@ -63,4 +78,5 @@ func (t *frameTracker) begin() {
 		t.open = t.head[0]&finalFrame == 0
 	}
 	t.have = 0
+	t.frames++
 }

@@ -90,7 +90,7 @@ func (h *hub) add(f *feed, hear func()) bool {
 	f.last.Store(now.UnixNano())
 	f.heard.Store(now.UnixNano())
 	f.alive = liveness{since: now, ping: now}
-	first := earlier(now.Add(min(h.pace.Heartbeat, h.pace.Ping, h.pace.Silence/6)), f.tokenDue())
+	first := earlier(spread(now, min(h.pace.Heartbeat, h.pace.Ping, h.pace.Silence/6)), f.tokenDue())
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {

@@ -23,7 +23,7 @@ func (s *Server) openSSE(c echo.Context, claims *auth.Claims, channels []string,
 		f.admission.release()
 		return s.refuseSSE(c, start, err)
 	}
-	f.subs = subs
+	f.carry(subs...)
 	id := subs[0].Position().Append(nil)
 	if many {
 		t := &sseMany{}

@@ -73,19 +73,27 @@ var errExpired = unauthorized("the token has expired", "the token has expired")
 // tickHeartbeat queues a heartbeat after a silence. While the peer has not
 // taken what was written before, there is no silence to break.
 func (f *feed) tickHeartbeat(now time.Time) (next time.Time) {
-	last := time.Unix(0, f.last.Load())
-	if due := last.Add(f.hub.pace.Heartbeat); now.Before(due) {
+	if due := spread(time.Unix(0, f.last.Load()), f.hub.pace.Heartbeat); now.Before(due) {
 		return due
 	}
 	if f.state.Load() == idle {
 		f.offer(f.transport.heartbeat(nil, now))
 	}
-	return now.Add(f.hub.pace.Heartbeat)
+	return spread(now, f.hub.pace.Heartbeat)
+}
+
+// spread is when the interval that began at since is over, or up to a quarter
+// of it earlier: feeds that came together, or got an event together, are not
+// to be kept alive together for ever.
+func spread(since time.Time, interval time.Duration) time.Time {
+	const golden = 0x9e3779b97f4a7c15 // scatters moments that are close to each other
+	part := float64(uint64(since.UnixNano())*golden) / (1 << 64)
+	return since.Add(interval - time.Duration(part*float64(interval/4)))
 }
 
 func (f *feed) tickPing(now time.Time) (next time.Time) {
 	f.mu.Lock()
-	due := f.alive.ping.Add(f.hub.pace.Ping)
+	due := spread(f.alive.ping, f.hub.pace.Ping)
 	if !now.Before(due) {
 		f.alive.ping = now
 	}
@@ -96,7 +104,7 @@ func (f *feed) tickPing(now time.Time) (next time.Time) {
 	if f.state.Load() == idle {
 		f.offer(f.transport.ping(nil))
 	}
-	return now.Add(f.hub.pace.Ping)
+	return spread(now, f.hub.pace.Ping)
 }
 
 // silent reports whether the peer has neither sent nor taken a byte for too

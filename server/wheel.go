@@ -7,7 +7,7 @@ import (
 )
 
 // wheel calls feeds back at times of their own: one timer serves all, however
-// many they are. Feeds come at different moments, so their ticks are spread.
+// many they are.
 type wheel struct {
 	tick time.Duration
 

@@ -45,7 +45,7 @@ func (s *Server) websocket(c echo.Context) error {
 		refusal = s.admit(&f.admission, r, v.claims, &s.open.websocket)
 	}
 	v.feed = f
-	if !v.accept(c, f) {
+	if !v.accept(c) {
 		f.admission.release()
 		return nil
 	}
@@ -99,18 +99,17 @@ func (v *conversation) user() string {
 // accept makes the handshake and reports whether there is a connection; if not,
 // the library has answered. Its own check of the origin is off: the verifier's
 // came before.
-func (v *conversation) accept(c echo.Context, f *feed) bool {
-	w := &takeover{ResponseWriter: c.Response(), hub: v.server.hub, feed: f}
-	conn, err := websocket.Accept(w, c.Request(), &websocket.AcceptOptions{
+func (v *conversation) accept(c echo.Context) bool {
+	conn, err := websocket.Accept(&takeover{c.Response(), v}, c.Request(), &websocket.AcceptOptions{
 		InsecureSkipVerify: true,
 		CompressionMode:    websocket.CompressionDisabled,
-		OnPingReceived:     func(context.Context, []byte) bool { return !f.isClosing() },
+		OnPingReceived:     func(context.Context, []byte) bool { return !v.feed.isClosing() },
 	})
 	if err != nil {
 		return false
 	}
 	conn.SetReadLimit(maxMessage(v.server.limits.Data))
-	v.conn, v.socket = conn, w.socket
+	v.conn = conn
 	return true
 }
 

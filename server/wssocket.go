@@ -15,13 +15,20 @@ import (
 // messages and answers pings and closes; the feed alone writes to the wire,
 // so that events go out many at a time, encoded once for everybody.
 type socket struct {
-	net.Conn // nil where polled; the library reads, writes and closes only
-	feed     *feed
-	peer     io.Reader   // waits for what the peer sends
-	polled   *descriptor // nil where only peer can be read
-	before   io.Reader   // what net/http had read already, nil once that is used up
-	tracker  frameTracker
+	net.Conn     // nil where polled; the library reads, writes and closes only
+	feed         *feed
+	conversation *conversation
+	peer         io.Reader   // waits for what the peer sends
+	polled       *descriptor // nil where only peer can be read
+	before       io.Reader   // what net/http had read already, nil once that is used up
+	tracker      frameTracker
 }
+
+// framesPerMessage is how many frames a second a peer may send for each message
+// of its burst: many more than any client needs to ping or to send in pieces.
+const framesPerMessage = 10
+
+var errFlood = fault(codeRateLimited, "too many frames; slow down")
 
 // errIdle says that the peer has nothing to say for now, and that what it said
 // ended with a whole message. The library's Conn can go on reading after it:
@@ -31,8 +38,12 @@ var errIdle = errors.New("nothing to read")
 // Read passes on what the peer sends. Between two messages it does not wait.
 func (s *socket) Read(b []byte) (n int, err error) {
 	n, err = s.read(b)
+	now := time.Now()
 	s.tracker.pass(b[:n])
-	s.feed.heard.Store(time.Now().UnixNano())
+	s.feed.heard.Store(now.UnixNano())
+	if v := s.conversation; s.tracker.flooded(now, framesPerMessage*v.server.limits.MessageBurst) {
+		v.close(errFlood)
+	}
 	return n, err
 }
 
@@ -74,14 +85,12 @@ func (s *socket) Close() error {
 	return nil
 }
 
-// takeover is the ResponseWriter for the library's handshake: it hands out the
-// socket, with buffers as small as the library's own writes allow, for they
+// takeover is the ResponseWriter for the library's handshake: it hands the
+// library and the conversation the socket, with buffers as small as the library's own writes allow, for they
 // stay for as long as the connection does.
 type takeover struct {
 	http.ResponseWriter
-	hub    *hub
-	feed   *feed
-	socket *socket // once hijacked
+	conversation *conversation
 }
 
 // Buffers hold a whole control frame: 125 bytes and its header.
@@ -96,13 +105,14 @@ func (t *takeover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &socket{feed: t.feed}
+	v := t.conversation
+	s := &socket{feed: v.feed, conversation: v}
 	if n := rw.Reader.Buffered(); n > 0 {
 		early, _ := rw.Reader.Peek(n)
 		s.before = bytes.NewReader(bytes.Clone(early))
 	}
-	t.feed.outlet, s.peer = t.hub.takeOver(conn)
+	v.feed.outlet, s.peer = v.server.hub.takeOver(conn)
 	s.polled, _ = s.peer.(*descriptor)
-	t.socket = s
+	v.socket = s
 	return s, bufio.NewReadWriter(bufio.NewReaderSize(s, socketReadBuffer), bufio.NewWriterSize(s, socketWriteBuffer)), nil
 }

@@ -30,25 +30,27 @@ func (s Signal) Wake(*Subscription) {
 // a reader that stops costs a position. Next, Seek and Close may be called
 // from any goroutine, but by one at a time.
 type Subscription struct {
+	// What each event needs comes first: with thousands of subscriptions its
+	// time is that of fetching these lines from memory.
 	channel *channel
 	waiter  Waiter
 	due     atomic.Bool
 
 	// Guarded by channel.mu.
-	list       *waitlist // where it waits, nil when it does not
-	prev, next *Subscription
-	position   ID
-	number     uint64 // of the tail's event that comes next; 0: to be found by position
-	live       uint64 // the tail's end when it began: it was not there for what came live before
-	gap        *Gap   // to be told before anything else
 	verdict    verdict
-	logEnd     ID     // where the log ended at that verdict
-	asked      uint64 // the tail's end when the log was asked for the verdict
-	aheadSince time.Time
-	retry      *time.Timer
 	awaited    bool // it waits, or waited, for what comes next
 	resuming   bool // not yet counted as a resume
 	closed     bool
+	list       *waitlist // where it waits, nil when it does not
+	prev, next *Subscription
+	number     uint64 // of the tail's event that comes next; 0: to be found by position
+	live       uint64 // the tail's end when it began: it was not there for what came live before
+	position   ID
+	gap        *Gap   // to be told before anything else
+	logEnd     ID     // where the log ended at the last verdict
+	asked      uint64 // the tail's end when the log was asked for the verdict
+	aheadSince time.Time
+	retry      *time.Timer
 }
 
 // verdict is what the log said about a position that nothing follows.
