@@ -72,12 +72,13 @@ type Broker struct {
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
 
-	held   atomic.Int64  // bytes in tails and pages
-	paged  atomic.Int64  // bytes in pages alone
-	reads  chan struct{} // slots for pages in flight
-	sweeps chan struct{} // asks for a sweep before its time
-	checks checks
-	faults faultLog
+	held      atomic.Int64  // bytes in tails and pages
+	paged     atomic.Int64  // bytes in pages alone
+	reads     chan struct{} // slots for pages in flight
+	sweeps    chan struct{} // asks for a sweep before its time
+	checks    checks
+	refreshes refreshes
+	faults    faultLog
 
 	mu       sync.Mutex
 	channels map[string]*channel
@@ -89,15 +90,16 @@ func NewBroker(o BrokerOptions) *Broker {
 	o.setDefaults()
 	ctx, cancel := context.WithCancel(context.Background())
 	b := &Broker{
-		options:  o,
-		log:      o.Log,
-		ctx:      ctx,
-		cancel:   cancel,
-		reads:    make(chan struct{}, readsAtOnce),
-		sweeps:   make(chan struct{}, 1),
-		checks:   checks{due: map[*channel]struct{}{}, signal: make(chan struct{}, 1)},
-		faults:   faultLog{logger: o.Logger, last: map[string]time.Time{}},
-		channels: map[string]*channel{},
+		options:   o,
+		log:       o.Log,
+		ctx:       ctx,
+		cancel:    cancel,
+		reads:     make(chan struct{}, readsAtOnce),
+		sweeps:    make(chan struct{}, 1),
+		checks:    checks{due: map[*channel]struct{}{}, signal: make(chan struct{}, 1)},
+		refreshes: refreshes{due: map[*channel]struct{}{}},
+		faults:    faultLog{logger: o.Logger, last: map[string]time.Time{}},
+		channels:  map[string]*channel{},
 	}
 	b.tasks.Go(b.runChecks)
 	b.tasks.Go(b.runSweeps)

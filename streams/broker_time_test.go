@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,6 +20,7 @@ type frail struct {
 	deaf      atomic.Bool // takes events and does not deliver them
 	away      atomic.Bool // takes nothing
 	hidden    atomic.Bool // pages end before the newest event
+	slow      atomic.Bool // pages come only when the reader gives up
 	ranges    atomic.Int64
 	refollows atomic.Int64
 
@@ -43,6 +45,10 @@ func (l *frail) Append(ctx context.Context, channel string, keep Retention, draf
 
 func (l *frail) Range(ctx context.Context, channel string, q Query) (Page, error) {
 	l.ranges.Add(1)
+	if l.slow.Load() {
+		<-ctx.Done()
+		return Page{}, unavailable(ctx.Err())
+	}
 	page, err := l.Memory.Range(ctx, channel, q)
 	if n := len(page.Events); l.hidden.Load() {
 		if n > 0 && page.Events[n-1].ID == page.Last {
@@ -614,5 +620,36 @@ func TestReadyAtFirst(t *testing.T) {
 		if log.refollows.Load() > 0 {
 			t.Fatal("followed anew while closing")
 		}
+	})
+}
+
+// TestSlowPagesKeepNobodyWaiting: who subscribes to a channel waits for word of
+// that one alone, however long the log takes to read tails of others anew.
+func TestSlowPagesKeepNobodyWaiting(t *testing.T) {
+	inBubble(t, BrokerOptions{}, func(t *testing.T, b *Broker, log *frail) {
+		subscribe := func(name string) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			s, err := b.Subscribe(ctx, name, Now(), NewSignal())
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			t.Cleanup(s.Close)
+		}
+		names := make([]string, 2*refreshAtOnce)
+		for i := range names {
+			names[i] = "behind" + strconv.Itoa(i)
+			subscribe(names[i])
+		}
+		log.deaf.Store(true)
+		log.slow.Store(true)
+		for _, name := range names {
+			if _, err := b.Publish(t.Context(), name, Draft{Data: []byte("1")}); err != nil {
+				t.Fatal(err)
+			}
+			log.follower(name).Resync()
+		}
+		synctest.Wait()
+		subscribe("new")
 	})
 }

@@ -80,37 +80,63 @@ func (b *Broker) compare(due []*channel) {
 		}
 		return
 	}
-	b.refreshAll(ctx, due, heads)
+	for i, c := range due {
+		c.begin(heads[i].Last)
+		if c.newest() != heads[i].Last {
+			b.refreshSoon(c)
+		}
+	}
 }
 
 // checkBackoff is the pause after the log could not be asked.
 const checkBackoff = 200 * time.Millisecond
 
-func (b *Broker) refreshAll(ctx context.Context, due []*channel, heads []Head) {
-	var running sync.WaitGroup
-	slots := make(chan struct{}, refreshAtOnce)
-	for i, c := range due {
-		c.begin(heads[i].Last) // all of them first: subscribers wait for it
+// refreshes is the channels whose tail is to be read anew. That has goroutines
+// of its own: subscribers wait for the comparison of their channel, which must
+// not wait for a slow page of another.
+type refreshes struct {
+	mu      sync.Mutex
+	due     map[*channel]struct{}
+	running int
+}
+
+func (b *Broker) refreshSoon(c *channel) {
+	r := &b.refreshes
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.due[c] = struct{}{}
+	if r.running < refreshAtOnce {
+		r.running++
+		b.tasks.Go(b.runRefreshes)
 	}
-	for i, c := range due {
-		if c.newest() == heads[i].Last {
-			continue
+}
+
+func (b *Broker) runRefreshes() {
+	for c := b.refreshes.next(); c != nil; c = b.refreshes.next() {
+		if err := b.refresh(c); err != nil {
+			b.logFailed("read the tail anew", c.name, err)
+			b.pause(checkBackoff)
+			b.check(c)
 		}
-		slots <- struct{}{}
-		running.Go(func() {
-			defer func() { <-slots }()
-			if err := b.refresh(ctx, c); err != nil {
-				b.logFailed("read the tail anew", c.name, err)
-				b.pause(checkBackoff)
-				b.check(c)
-			}
-		})
 	}
-	running.Wait()
+}
+
+// next returns nil, and counts the caller out, when nothing is due.
+func (r *refreshes) next() *channel {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for c := range r.due {
+		delete(r.due, c)
+		return c
+	}
+	r.running--
+	return nil
 }
 
 // refresh reads what follows the tail's newest event into it.
-func (b *Broker) refresh(ctx context.Context, c *channel) error {
+func (b *Broker) refresh(c *channel) error {
+	ctx, cancel := context.WithTimeout(b.ctx, readTimeout)
+	defer cancel()
 	from := c.newest()
 	b.count.Reads.Add(1)
 	page, err := b.log.Range(ctx, c.name, after(from, pageEvents, pageBytes))

@@ -18,8 +18,12 @@ const DefaultMemoryBudget = 256 << 20
 // is spent, the oldest of any channel goes first; a channel counts as old as
 // its oldest event or key, and one with neither as old as its last use. Such
 // an empty channel is forgotten whole, base and head, unless it is followed.
+//
+// All channels begin with the same base, so one that never had an event needs
+// no memory: whoever reads made-up names takes none from others.
 type Memory struct {
 	budget   int64
+	born     uint64 // ms of the first base
 	used     atomic.Int64
 	channels sync.Map // name → *memoryChannel
 	oldest   ageQueue
@@ -40,7 +44,7 @@ func NewMemory(budget int64) *Memory {
 	if budget <= 0 {
 		budget = DefaultMemoryBudget
 	}
-	m := &Memory{budget: budget, stop: make(chan struct{})}
+	m := &Memory{budget: budget, born: baseAt(time.Now()).Ms, stop: make(chan struct{})}
 	m.swept.Go(m.sweepUntilStopped)
 	return m
 }
@@ -92,10 +96,13 @@ func (m *Memory) Heads(ctx context.Context, channels []string) ([]Head, error) {
 	if err := m.refuse(ctx); err != nil {
 		return nil, err
 	}
-	defer m.makeRoom()
 	heads := make([]Head, len(channels))
 	for i, name := range channels {
-		c := m.lock(name)
+		c := m.find(name)
+		if c == nil {
+			heads[i] = m.unborn()
+			continue
+		}
 		c.used = time.Now().UnixMilli()
 		heads[i] = c.head
 		c.mu.Unlock()
@@ -108,8 +115,10 @@ func (m *Memory) Range(ctx context.Context, channel string, q Query) (Page, erro
 	if err := m.refuse(ctx); err != nil {
 		return Page{}, err
 	}
-	defer m.makeRoom()
-	c := m.lock(channel)
+	c := m.find(channel)
+	if c == nil {
+		return Page{Head: m.unborn()}, nil
+	}
 	page := c.page(q)
 	c.mu.Unlock()
 	for i, e := range page.Events {
@@ -119,12 +128,12 @@ func (m *Memory) Range(ctx context.Context, channel string, q Query) (Page, erro
 }
 
 // Follow implements [Log]. It calls f.Resync before it returns, and never
-// again: nothing is missed here.
+// again: nothing is missed here. It leaves making room to the next Append, for
+// callers hold a lock.
 func (m *Memory) Follow(channel string, f Follower) (stop func()) {
 	if m.closed.Load() {
 		return func() {}
 	}
-	defer m.makeRoom()
 	own := &memoryFollower{f}
 	c := m.lock(channel)
 	c.follower = own
@@ -137,18 +146,21 @@ func (m *Memory) Follow(channel string, f Follower) (stop func()) {
 type memoryFollower struct{ Follower }
 
 func (m *Memory) unfollow(channel string, own *memoryFollower) {
-	v, ok := m.channels.Load(channel)
-	if !ok {
+	c := m.find(channel)
+	if c == nil {
 		return
 	}
-	c := v.(*memoryChannel)
-	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.follower == own {
-		c.follower = nil
-		c.used = time.Now().UnixMilli()
-		m.oldest.put(c)
+	if c.follower != own {
+		return
 	}
+	c.follower = nil
+	c.used = time.Now().UnixMilli()
+	if c.empty() && c.head == m.unborn() {
+		m.drop(c)
+		return
+	}
+	m.oldest.put(c)
 }
 
 func (m *Memory) refuse(ctx context.Context) error {
@@ -159,6 +171,27 @@ func (m *Memory) refuse(ctx context.Context) error {
 		return unavailable(err)
 	}
 	return nil
+}
+
+// unborn is the head of a channel that never had an event, or was forgotten.
+func (m *Memory) unborn() Head {
+	base := ID{Ms: max(m.born, m.floor.Load()+1)}
+	return Head{Last: base, Base: base}
+}
+
+// find returns the channel with its mu held, nil if there is nothing of it.
+func (m *Memory) find(name string) *memoryChannel {
+	v, ok := m.channels.Load(name)
+	if !ok {
+		return nil
+	}
+	c := v.(*memoryChannel)
+	c.mu.Lock()
+	if c.gone {
+		c.mu.Unlock()
+		return nil
+	}
+	return c
 }
 
 // lock returns the channel, new if need be, with its mu held.
@@ -193,9 +226,7 @@ func (m *Memory) channel(name string) *memoryChannel {
 	if v, ok := m.channels.Load(name); ok {
 		return v.(*memoryChannel)
 	}
-	base := baseAt(time.Now())
-	base.Ms = max(base.Ms, m.floor.Load()+1)
-	v, loaded := m.channels.LoadOrStore(name, newMemoryChannel(name, base))
+	v, loaded := m.channels.LoadOrStore(name, newMemoryChannel(name, m.unborn()))
 	c := v.(*memoryChannel)
 	if !loaded {
 		m.used.Add(c.ownSize())

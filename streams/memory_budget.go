@@ -48,7 +48,6 @@ func (m *Memory) sweep(c *memoryChannel, now time.Time) {
 		life = baseLife
 	}
 	if c.forgettable() && time.UnixMilli(c.used).Add(life).Before(now) {
-		m.oldest.remove(c)
 		m.forget(c)
 	}
 }
@@ -60,13 +59,19 @@ func (c *memoryChannel) empty() bool { return len(c.events) == 0 && len(c.keys.o
 // forget takes the channel out of the log; c.mu is held. Its IDs never come
 // again: a base set later stands above them.
 func (m *Memory) forget(c *memoryChannel) {
-	c.gone = true
-	for {
+	for c.head != m.unborn() {
 		floor := m.floor.Load()
 		if floor >= c.head.Last.Ms || m.floor.CompareAndSwap(floor, c.head.Last.Ms) {
 			break
 		}
 	}
+	m.drop(c)
+}
+
+// drop takes out a channel whose numbering may begin again where it did.
+func (m *Memory) drop(c *memoryChannel) {
+	c.gone = true
+	m.oldest.remove(c)
 	m.channels.Delete(c.name)
 	m.used.Add(-c.ownSize())
 }

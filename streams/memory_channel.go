@@ -33,12 +33,12 @@ type memoryChannel struct {
 // and in the queue included.
 const channelSize = 640
 
-func newMemoryChannel(name string, base ID) *memoryChannel {
+func newMemoryChannel(name string, head Head) *memoryChannel {
 	return &memoryChannel{
 		name: name,
-		head: Head{Last: base, Base: base},
+		head: head,
 		keep: Retention{Count: 1, Age: time.Millisecond},
-		used: int64(base.Ms),
+		used: time.Now().UnixMilli(),
 	}
 }
 

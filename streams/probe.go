@@ -91,7 +91,7 @@ func (p *probe) round(ctx context.Context, log Log, channel string) error {
 func (p *probe) hasHeard(id ID) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.heard == id
+	return !p.heard.Less(id)
 }
 
 func (p *probe) note(err error) {
