@@ -22,16 +22,33 @@ func (s *Server) feed(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.read(c, []string{name}, false)
+	query, err := readQuery(c.Request())
+	if err != nil {
+		return err
+	}
+	return s.read(c, query, []string{name}, false)
 }
 
 // feeds is GET /events?channel=…: the same over several channels.
 func (s *Server) feeds(c echo.Context) error {
-	return s.read(c, distinct(c.QueryParams()["channel"]), true)
+	query, err := readQuery(c.Request())
+	if err != nil {
+		return err
+	}
+	return s.read(c, query, distinct(query["channel"]), true)
 }
 
-func (s *Server) read(c echo.Context, channels []string, many bool) error {
-	claims, start, err := s.prepareRead(c, channels)
+// readQuery reads a request's query: the one place that says what is none.
+func readQuery(r *http.Request) (url.Values, error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, badRequest("the query cannot be read")
+	}
+	return query, nil
+}
+
+func (s *Server) read(c echo.Context, query url.Values, channels []string, many bool) error {
+	claims, start, err := s.prepareRead(c.Request(), query, channels)
 	sse := wantsEvents(c.Request())
 	switch {
 	case err != nil && sse:
@@ -41,15 +58,14 @@ func (s *Server) read(c echo.Context, channels []string, many bool) error {
 	case sse:
 		return s.openSSE(c, claims, channels, start, many)
 	case many:
-		return s.answerPages(c, claims, channels, start)
+		return s.answerPages(c, query, claims, channels, start)
 	}
-	return s.answerPage(c, claims, channels[0], start)
+	return s.answerPage(c, query, claims, channels[0], start)
 }
 
 // prepareRead checks who reads what from where.
-func (s *Server) prepareRead(c echo.Context, channels []string) (claims *auth.Claims, start beginning, err error) {
-	r := c.Request()
-	start.given = givenPosition(r, c.QueryParams())
+func (s *Server) prepareRead(r *http.Request, query url.Values, channels []string) (claims *auth.Claims, start beginning, err error) {
+	start.given = givenPosition(r, query)
 	if s.draining() {
 		return nil, start, errDraining
 	}
@@ -63,10 +79,6 @@ func (s *Server) prepareRead(c echo.Context, channels []string) (claims *auth.Cl
 		if err := maySubscribe(claims, channel); err != nil {
 			return nil, start, err
 		}
-	}
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return nil, start, badRequest("the query cannot be read")
 	}
 	start, err = readBeginning(r, query, len(channels))
 	return claims, start, err
@@ -176,8 +188,8 @@ func (m *message) pageQuery() (q pageQuery, err error) {
 var errBothWays = badRequest("either before or a position to start from, not both")
 
 // answerPage answers with a page of one channel, or waits for one.
-func (s *Server) answerPage(c echo.Context, claims *auth.Claims, channel string, start beginning) error {
-	q, err := readPageQuery(c.QueryParams())
+func (s *Server) answerPage(c echo.Context, query url.Values, claims *auth.Claims, channel string, start beginning) error {
+	q, err := readPageQuery(query)
 	if err != nil {
 		return err
 	}

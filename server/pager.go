@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -130,8 +131,8 @@ func allEmpty(pages []*historyPage) bool {
 
 // answerPages answers with what several channels have, as a long-poll does: an
 // event list over all of them, a cursor, and a list of gaps.
-func (s *Server) answerPages(c echo.Context, claims *auth.Claims, channels []string, start beginning) error {
-	q, err := readPageQuery(c.QueryParams())
+func (s *Server) answerPages(c echo.Context, query url.Values, claims *auth.Claims, channels []string, start beginning) error {
+	q, err := readPageQuery(query)
 	if err != nil {
 		return err
 	}

@@ -83,9 +83,9 @@ func isText(r *http.Request) (bool, error) {
 }
 
 func (p *publication) readQuery(r *http.Request) error {
-	query, err := url.ParseQuery(r.URL.RawQuery)
+	query, err := readQuery(r)
 	if err != nil {
-		return badRequest("the query cannot be read")
+		return err
 	}
 	p.event, p.exclude = query.Get("event"), query.Get("exclude")
 	switch query.Get("ephemeral") {

@@ -78,7 +78,10 @@ func (v *conversation) prepare(c echo.Context) (err error) {
 	if v.claims, err = s.authenticate(r); err != nil && !errors.Is(err, auth.ErrMissing) {
 		return err
 	}
-	query := r.URL.Query()
+	query, err := readQuery(r)
+	if err != nil {
+		return err
+	}
 	if v.channels = distinct(query["channel"]); v.only != "" {
 		v.channels = []string{v.only}
 	}
