@@ -61,17 +61,18 @@ func (o *narrow) of(waits bool) outlet {
 
 // patient is a narrow outlet that never takes anything without waiting, like
 // TLS.
-type patient struct{ *narrow }
-
-func (patient) awaitWritable() {}
+type patient struct{ narrow *narrow }
 
 func (o patient) write(b []byte) error {
 	for len(b) > 0 {
-		n, _ := o.tryWrite(b)
+		n, _ := o.narrow.tryWrite(b)
 		b = b[n:]
 	}
 	return nil
 }
+
+func (o patient) unacknowledged() (int, bool) { return o.narrow.unacknowledged() }
+func (o patient) close()                      { o.narrow.close() }
 
 func (o *narrow) unacknowledged() (int, bool) { return 0, true }
 func (o *narrow) close()                      { o.once.Do(func() { close(o.closed) }) }
