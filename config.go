@@ -57,6 +57,8 @@ type Config struct {
 	Ping time.Duration `group:"running" default:"30s" placeholder:"TIME" help:"How often a WebSocket peer is asked for a sign of life (${default})."`
 	// Three heartbeats may be lost on the way before a peer counts as gone.
 	Silence time.Duration `group:"running" default:"90s" placeholder:"TIME" help:"How long a peer may neither send nor take a byte (${default})."`
+	// Below, compressing costs more than the bytes it saves.
+	CompressFrom size `group:"running" default:"1KiB" placeholder:"SIZE" help:"Data from this size on is compressed for WebSockets that can take it (${default}; 0B: nothing is)."`
 	// Platforms kill 10 to 30 seconds after SIGTERM.
 	Drain     time.Duration `group:"running" default:"10s" placeholder:"TIME" help:"Over what time clients are told to move when the hub ends (${default})."`
 	LogLevel  string        `group:"running" default:"info" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"debug, info, warn or error (${default})."`

@@ -77,7 +77,8 @@ func (n *node) serverConfig(cfg *Config) server.Config {
 		Broker: n.broker, Verifier: n.verifier, Logger: n.log,
 		Node: n.name, Version: version(), Store: n.store.name,
 		Limits: limits, TrustProxy: cfg.TrustProxy, Pace: server.Pace{Heartbeat: cfg.Heartbeat, Ping: cfg.Ping, Silence: cfg.Silence}, Drain: cfg.Drain,
-		TLSCert: cfg.TLSCert, TLSKey: cfg.TLSKey,
+		CompressFrom: int(cfg.CompressFrom),
+		TLSCert:      cfg.TLSCert, TLSKey: cfg.TLSKey,
 		AdminElsewhere: cfg.AdminListen != "", Reconnects: n.store.reconnects,
 	}
 	if cfg.Demo() {

@@ -38,8 +38,9 @@ const (
 )
 
 func (w *ws) greeted(head []byte) bool {
-	agreed := bytes.Contains(bytes.ToLower(head), []byte("permessage-deflate; server_no_context_takeover"))
-	return bytes.HasPrefix(head, []byte("HTTP/1.1 101")) && agreed == w.deflate
+	head = bytes.ToLower(head)
+	agreed := bytes.Contains(head, []byte("permessage-deflate")) && bytes.Contains(head, []byte("server_no_context_takeover"))
+	return bytes.HasPrefix(head, []byte("http/1.1 101")) && agreed == w.deflate
 }
 
 func (w *ws) parse(s *subscriber, b []byte) (int, error) {

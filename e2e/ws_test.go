@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"bufio"
+	"bytes"
+	"compress/flate"
 	"crypto/rand"
 	"crypto/sha1"
 	"encoding/base64"
@@ -66,6 +68,9 @@ type socket struct {
 	r     *bufio.Reader
 	pongs []string    // payloads of the pongs that came
 	bye   atomic.Bool // a close frame was sent
+
+	deflates bool // permessage-deflate was agreed on
+	inflated int  // messages that came compressed
 }
 
 // openSocket makes the handshake.
@@ -127,6 +132,7 @@ func (s *socket) handshake(path string, headers []string) (answer, error) {
 	if got := resp.Header.Get("Sec-WebSocket-Accept"); got != base64.StdEncoding.EncodeToString(sum[:]) {
 		return a, fmt.Errorf("wrong Sec-WebSocket-Accept %q", got)
 	}
+	s.deflates = strings.HasPrefix(resp.Header.Get("Sec-WebSocket-Extensions"), "permessage-deflate")
 	return a, nil
 }
 
@@ -181,7 +187,8 @@ func (s *socket) receive() (opcode byte, fin bool, payload []byte, err error) {
 		return
 	}
 	opcode, fin = head[0]&0xF, head[0]&0x80 != 0
-	if head[0]&0x70 != 0 || head[1]&0x80 != 0 {
+	packed := s.deflates && head[0]&0x70 == 0x40 && opcode == opText && fin
+	if head[0]&0x70 != 0 && !packed || head[1]&0x80 != 0 {
 		return 0, false, nil, fmt.Errorf("a frame with reserved bits or a mask: %x", head)
 	}
 	size := uint64(head[1])
@@ -202,8 +209,17 @@ func (s *socket) receive() (opcode byte, fin bool, payload []byte, err error) {
 		return 0, false, nil, fmt.Errorf("a frame of %d bytes", size)
 	}
 	payload = make([]byte, size)
-	_, err = io.ReadFull(s.r, payload)
+	if _, err = io.ReadFull(s.r, payload); err == nil && packed {
+		s.inflated++
+		payload, err = inflate(payload)
+	}
 	return
+}
+
+// inflate reads a compressed message (RFC 7692 section 7.2.2).
+func inflate(packed []byte) ([]byte, error) {
+	tail := strings.NewReader("\x00\x00\xff\xff\x01\x00\x00\xff\xff")
+	return io.ReadAll(flate.NewReader(io.MultiReader(bytes.NewReader(packed), tail)))
 }
 
 // next reads the next message, answers pings, and returns closed when the hub

@@ -13,8 +13,9 @@ import (
 // The envelope alone is the payload of the WebSocket frame, not a form of its
 // own: an event in the tail takes memory for each form it has.
 const (
-	sseForm = iota // the block of a feed over one channel
-	wsForm         // an unmasked WebSocket text frame with the envelope
+	sseForm      = iota // the block of a feed over one channel
+	wsForm              // an unmasked WebSocket text frame with the envelope
+	deflatedForm        // the same compressed
 )
 
 // defaultType is the type of an event published without one, and the one that

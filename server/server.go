@@ -35,6 +35,11 @@ type Config struct {
 	Pace  Pace          // heartbeats and pings
 	Drain time.Duration // over what time feeds are told to move when Serve ends, default 10 s
 
+	// CompressFrom is from how many bytes of data on an event is compressed for
+	// WebSockets that can take it (permessage-deflate): below, it saves less
+	// than it costs. 0: never.
+	CompressFrom int
+
 	TLSCert, TLSKey string // PEM files, read again when they change; "": plain HTTP
 
 	// AdminElsewhere leaves metrics and pprof to AdminHandler, on an address
@@ -71,6 +76,7 @@ type Server struct {
 	adminElsewhere bool
 	reconnects     func() uint64
 	certificate    *certificate // nil without TLS
+	deflate        *wsDeflate   // nil: never
 
 	addresses  *clientAddresses
 	admissions *admissions
@@ -99,6 +105,9 @@ func New(c Config) (*Server, error) {
 		adminElsewhere: c.AdminElsewhere, reconnects: c.Reconnects,
 		admissions: newAdmissions(c.Limits), requests: newRequests(c.Limits),
 		outages: rate.Sometimes{Interval: time.Second},
+	}
+	if c.CompressFrom > 0 {
+		s.deflate = &wsDeflate{from: c.CompressFrom}
 	}
 	s.addresses = &clientAddresses{trusted: c.TrustProxy, warn: s.warnForwarded}
 	if c.TLSCert != "" || c.TLSKey != "" {

@@ -103,9 +103,13 @@ func (v *conversation) user() string {
 // the library has answered. Its own check of the origin is off: the verifier's
 // came before.
 func (v *conversation) accept(c echo.Context) bool {
+	compression := websocket.CompressionDisabled
+	if v.server.deflate != nil {
+		compression = websocket.CompressionNoContextTakeover
+	}
 	conn, err := websocket.Accept(&takeover{c.Response(), v}, c.Request(), &websocket.AcceptOptions{
 		InsecureSkipVerify: true,
-		CompressionMode:    websocket.CompressionDisabled,
+		CompressionMode:    compression,
 		OnPingReceived:     func(context.Context, []byte) bool { return !v.feed.isClosing() },
 	})
 	if err != nil {
@@ -113,6 +117,9 @@ func (v *conversation) accept(c echo.Context) bool {
 	}
 	conn.SetReadLimit(maxMessage(v.server.limits.Data))
 	v.conn = conn
+	if c.Response().Header().Get("Sec-WebSocket-Extensions") != "" {
+		v.feed.transport = v.server.deflate
+	}
 	return true
 }
 
