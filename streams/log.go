@@ -95,7 +95,8 @@ type Page struct {
 	// contiguous (see Event.Prev): events can have been deleted by hand.
 	Events []*Event
 	// Below is the newest retained event below Query.From, zero if there is
-	// none. Forward only.
+	// none. Forward only. Where the first of Events follows directly, its Prev
+	// being the position before From, it may be zero all the same.
 	Below ID
 	// More says that the limits ended the page, not the history.
 	More bool

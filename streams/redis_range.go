@@ -33,10 +33,12 @@ func (r *Redis) Heads(ctx context.Context, channels []string) ([]Head, error) {
 	return heads, nil
 }
 
+// someHeads asks once, with the first channel, whether the server is a master:
+// the answers of one pipeline belong to one moment.
 func (r *Redis) someHeads(ctx context.Context, heads []Head, channels []string) ([]Head, error) {
 	calls := make([]*scriptCall, len(channels))
 	for i, channel := range channels {
-		calls[i] = readCall(channel, seconds(redisHeadRenewal))
+		calls[i] = readCall(channel, seconds(redisHeadRenewal), luaFlag(i == 0))
 	}
 	for _, reply := range r.run(ctx, headsScript, calls) {
 		values, err := reply.Slice()
