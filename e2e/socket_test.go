@@ -384,6 +384,27 @@ func TestSocketRefusals(t *testing.T) {
 	}
 }
 
+// TestSocketsRefusedAreBounded: those who stay on after a refusal do not take
+// all files; the next one is refused by a status.
+func TestSocketsRefusedAreBounded(t *testing.T) {
+	t.Parallel()
+	n := startNode(t, "--jwt-secret", secret)
+	for i := range 140 {
+		s, a, err := trySocket(t, n.addr, "/ws?access_token=x")
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case s == nil && i < 100:
+			t.Fatalf("the %d. has status %d", i, a.status)
+		case s == nil:
+			wantError(t, a, 401, "unauthorized")
+			return
+		}
+		defer s.close()
+	}
+	t.Error("140 refused connections are open")
+}
+
 // TestSocketCutInAMessage: half a message is no message.
 func TestSocketCutInAMessage(t *testing.T) {
 	t.Parallel()

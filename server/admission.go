@@ -67,12 +67,28 @@ func (a *admission) admitUser(claims *auth.Claims) error {
 }
 
 func (a *admission) release() {
-	if a.all == nil {
-		return
+	if a.open != nil {
+		a.open.Add(-1)
 	}
-	a.open.Add(-1)
-	a.all.leave(a.from, a.user)
+	if a.all != nil {
+		a.all.leave(a.from, a.user)
+	}
 	*a = admission{}
+}
+
+// mostRefused is how many WebSockets are open just to be told why they are
+// refused. Each takes a file until its peer hangs up, seconds at most.
+const mostRefused = 128
+
+// admitRefused counts a WebSocket that was accepted to be refused; false when
+// there are too many of them already.
+func (s *Server) admitRefused(a *admission) bool {
+	if s.open.refused.Add(1) > mostRefused {
+		s.open.refused.Add(-1)
+		return false
+	}
+	a.open = &s.open.refused
+	return true
 }
 
 func (a *admissions) enter(from netip.Prefix) error {

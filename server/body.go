@@ -73,11 +73,9 @@ func contentType(r *http.Request, wanted string) (string, error) {
 	return kind, nil
 }
 
-// answer writes a JSON answer. It has a deadline, for the peer may not read.
+// answer writes a JSON answer.
 func answer(c echo.Context, status int, body []byte) error {
 	w := c.Response()
-	// Not supported by writers of tests that have no connection.
-	_ = http.NewResponseController(w.Writer).SetWriteDeadline(time.Now().Add(answerWait))
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	if c.Request().Method == http.MethodHead {
@@ -86,7 +84,3 @@ func answer(c echo.Context, status int, body []byte) error {
 	_, err := w.Write(body)
 	return err
 }
-
-// answerWait is how long an answer may take to leave: long enough for a
-// megabyte of history over a bad mobile link.
-const answerWait = 60 * time.Second

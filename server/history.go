@@ -233,6 +233,7 @@ func (s *Server) beginPoll(c echo.Context, claims *auth.Claims, q pageQuery) (ct
 		return ctx, func() { leave(); cancel() }, nil
 	}
 	leave()
+	_ = http.NewResponseController(c.Response().Writer).SetWriteDeadline(time.Now().Add(historyWait + q.wait + s.limits.AnswerWait))
 	var a admission
 	if err := s.admit(&a, c.Request(), claims, &s.open.poll); err != nil {
 		cancel()

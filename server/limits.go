@@ -63,6 +63,9 @@ type Limits struct {
 	// BodyWait is how long a request's body may take: 30 s, a batch over a
 	// bad mobile link; the same attack is made with bodies.
 	BodyWait time.Duration
+	// AnswerWait is how long an answer may take to leave: 60 s, a megabyte of
+	// history over a bad mobile link. Feeds have Pace.Silence instead.
+	AnswerWait time.Duration
 	// IdleWait is how long a connection may stand without a request: 75 s,
 	// above the 60 s after which proxies drop theirs, so that they do it first.
 	IdleWait time.Duration
@@ -81,7 +84,7 @@ func DefaultLimits() Limits {
 		FeedChannels: streams.MaxCursor, SocketChannels: 64,
 		ConnectionsPerIP: 500, ConnectionsPerUser: 20, RequestsAtOnce: 10,
 		MessageRate: 20, MessageBurst: 40, MessageRefusals: 100,
-		AuthWait: 5 * time.Second, HeaderWait: 10 * time.Second, BodyWait: 30 * time.Second, IdleWait: 75 * time.Second,
+		AuthWait: 5 * time.Second, HeaderWait: 10 * time.Second, BodyWait: 30 * time.Second, AnswerWait: time.Minute, IdleWait: 75 * time.Second,
 		HeaderBytes: 16 << 10, PublishWait: 15 * time.Second,
 	}
 }
@@ -97,6 +100,7 @@ func (l *Limits) check() error {
 		{"RequestsAtOnce", int64(l.RequestsAtOnce)},
 		{"MessageBurst", int64(l.MessageBurst)}, {"MessageRefusals", int64(l.MessageRefusals)},
 		{"AuthWait", int64(l.AuthWait)}, {"HeaderWait", int64(l.HeaderWait)}, {"BodyWait", int64(l.BodyWait)},
+		{"AnswerWait", int64(l.AnswerWait)},
 		{"IdleWait", int64(l.IdleWait)}, {"HeaderBytes", int64(l.HeaderBytes)}, {"PublishWait", int64(l.PublishWait)},
 	} {
 		if limit.value <= 0 {

@@ -234,6 +234,36 @@ func TestSlowBodiesAreCut(t *testing.T) {
 	}
 }
 
+// TestDeadlinesAreTheRequestsOwn: what a request was given to be answered in
+// does not count for the next one on its connection.
+func TestDeadlinesAreTheRequestsOwn(t *testing.T) {
+	n := startNode(t, demo, func(c *Config, _ *auth.Config) {
+		c.Limits = DefaultLimits()
+		c.Limits.AnswerWait = 300 * time.Millisecond
+	})
+	conn, err := net.Dial("tcp", strings.TrimPrefix(n.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	r := bufio.NewReader(conn)
+	for _, request := range []string{
+		"GET /healthz", "OPTIONS /tickets", "GET /metrics", "GET /nothing", "GET /debug/pprof/trace?seconds=0.5",
+		"GET /channels/a/events?last_event_id=earliest&wait=500ms", "GET /metrics",
+	} {
+		fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: localhost\r\n\r\n", request)
+		resp, err := http.ReadResponse(r, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", request, err)
+		}
+		if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+			t.Fatalf("%s: %v", request, err)
+		}
+		time.Sleep(350 * time.Millisecond) // the deadline passes
+	}
+}
+
 func TestDraftKeysAreBoundedAndTheirPublishersOwn(t *testing.T) {
 	key := func(user, k string) string {
 		d, err := draftKey(&auth.Claims{Subject: user}, &k)

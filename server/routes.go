@@ -56,6 +56,7 @@ func healthRoutes(e *echo.Echo, s *Server) {
 
 // adminRoutes leaves out pprof's cmdline: a command line may hold keys.
 func adminRoutes(e *echo.Echo, s *Server, m ...echo.MiddlewareFunc) {
+	m = append(m, unhurried)
 	e.GET("/metrics", echo.WrapHandler(s.metrics.handler()), m...)
 	e.GET("/debug/pprof/", echo.WrapHandler(http.HandlerFunc(pprof.Index)), m...)
 	e.GET("/debug/pprof/profile", echo.WrapHandler(http.HandlerFunc(pprof.Profile)), m...)
@@ -63,6 +64,14 @@ func adminRoutes(e *echo.Echo, s *Server, m ...echo.MiddlewareFunc) {
 	e.GET("/debug/pprof/trace", echo.WrapHandler(http.HandlerFunc(pprof.Trace)), m...)
 	for _, name := range []string{"allocs", "block", "goroutine", "heap", "mutex", "threadcreate"} {
 		e.GET("/debug/pprof/"+name, echo.WrapHandler(pprof.Handler(name)), m...)
+	}
+}
+
+// unhurried is for profiles, which take as long as they are asked to.
+func unhurried(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		_ = http.NewResponseController(c.Response().Writer).SetWriteDeadline(time.Time{})
+		return next(c)
 	}
 }
 
@@ -128,13 +137,15 @@ func recovered(v any) error {
 
 // deadlines bounds the time of a body: also of one that nobody reads, which
 // net/http reads to the end before the next request. Bodies that came whole
-// have the deadline taken off again (readBody).
+// have the deadline taken off again (readBody). It bounds that of the answer
+// too, for the peer may not read; what lasts longer sets it anew (feeds, polls).
 func (s *Server) deadlines(c echo.Context) {
-	if c.Request().ContentLength == 0 {
-		return
-	}
 	// Not supported by writers of tests that have no connection.
-	_ = http.NewResponseController(c.Response().Writer).SetReadDeadline(time.Now().Add(s.limits.BodyWait))
+	control, now := http.NewResponseController(c.Response().Writer), time.Now()
+	_ = control.SetWriteDeadline(now.Add(s.limits.AnswerWait))
+	if c.Request().ContentLength != 0 {
+		_ = control.SetReadDeadline(now.Add(s.limits.BodyWait))
+	}
 }
 
 // logRequest writes a line for those who look closely. Never the query: it

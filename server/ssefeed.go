@@ -71,6 +71,7 @@ func (s *Server) startSSE(c echo.Context, f *feed) error {
 // serveSSE serves a feed from the handler, on HTTP/2.
 func (s *Server) serveSSE(c echo.Context, f *feed) error {
 	outlet := newResponseOutlet(c.Response())
+	_ = outlet.control.SetWriteDeadline(time.Time{}) // that of short answers
 	f.outlet = outlet
 	c.Response().WriteHeader(http.StatusOK)
 	gone := c.Request().Context().Done()

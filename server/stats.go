@@ -10,6 +10,7 @@ import (
 // openFeeds counts what is open, by transport.
 type openFeeds struct {
 	sse, websocket, poll atomic.Int64
+	refused              atomic.Int64 // WebSockets that are being told why
 }
 
 // Stats is a snapshot of what the node does.

@@ -44,6 +44,9 @@ func (s *Server) websocket(c echo.Context) error {
 	if refusal == nil {
 		refusal = s.admit(&f.admission, r, v.claims, &s.open.websocket)
 	}
+	if refusal != nil && !s.admitRefused(&f.admission) {
+		return refusal
+	}
 	v.feed = f
 	if !v.accept(c) {
 		f.admission.release()
