@@ -30,6 +30,10 @@ func TestStarts(t *testing.T) {
 		{"earliest", "last_event_id=earliest", "", all},
 		{"earliest as a header", "", "Last-Event-ID: earliest", all},
 		{"0-0", "last_event_id=0-0", "", all},
+		{"after", "after={c}/{1}", "", all[2:]},
+		{"a position before after", "after={c}/{1}&last_event_id={3}", "", all[4:]},
+		{"after before since", "after={c}/{3}&since=10m", "", all[4:]},
+		{"after of another channel", "after=other/{1}&since=10m", "", all},
 		{"since a duration", "since=10m", "", all},
 		{"since a time", "since=" + around(-time.Hour), "", all},
 		{"since now", "since=1ms", "", nil},
@@ -46,7 +50,7 @@ func TestStarts(t *testing.T) {
 				newest := millis(ids[9])
 				within(t, "the events are older", func() bool { return time.Now().UnixMilli() > newest+10 })
 			}
-			fill := strings.NewReplacer(ids...)
+			fill := strings.NewReplacer(append(ids, "{c}", channel)...)
 			var headers []string
 			if c.header != "" {
 				headers = append(headers, fill.Replace(c.header))
@@ -88,6 +92,47 @@ func millis(id string) (ms int64) {
 	return ms
 }
 
+// TestAfterOfSeveral: each channel begins at its own position, on a feed, a
+// page and a WebSocket; a cursor that knows the channel counts first.
+func TestAfterOfSeveral(t *testing.T) {
+	t.Parallel()
+	n := startNode(t)
+	at := map[string][]string{}
+	for _, c := range []string{"a", "b"} {
+		for _, d := range []string{"1", "2", "3"} {
+			at[c] = append(at[c], n.publish(c, c+d))
+		}
+	}
+	query := "?channel=a&channel=b&after=a/" + at["a"][0] + "&after=b/" + at["b"][1]
+	f := n.subscribe("/events" + query)
+	came := payloads([]envelope{f.envelope(), f.envelope(), f.envelope()})
+	slices.Sort(came)
+	if want := []string{"a2", "a3", "b3"}; !slices.Equal(came, want) {
+		t.Errorf("the feed brings %q, want %q", came, want)
+	}
+	p := n.page("/events" + query)
+	if want := []string{"a2", "a3", "b3"}; !slices.Equal(payloads(p.Events), want) {
+		t.Errorf("the page has %q, want %q", payloads(p.Events), want)
+	}
+	p = n.page("/events?channel=a&channel=b&after=a/" + at["a"][0] + "&last_event_id=" + url.QueryEscape(p.LastEventID))
+	if len(p.Events) > 0 {
+		t.Errorf("behind the cursor come %q", payloads(p.Events))
+	}
+	s := openSocket(t, n.addr, "/ws"+query)
+	s.want("welcome")
+	var events []envelope
+	for len(events) < 3 {
+		if m := s.read(); m.Type == "event" {
+			events = append(events, m.envelope)
+		}
+	}
+	came = payloads(events)
+	slices.Sort(came)
+	if want := []string{"a2", "a3", "b3"}; !slices.Equal(came, want) {
+		t.Errorf("the WebSocket brings %q, want %q", came, want)
+	}
+}
+
 // TestBadStarts: neither everything nor nothing, but 400.
 func TestBadStarts(t *testing.T) {
 	t.Parallel()
@@ -98,6 +143,7 @@ func TestBadStarts(t *testing.T) {
 		"last_event_id=1-18446744073709551615", "last_event_id=01-2", "last_event_id=%201-2", "last_event_id=Earliest", "last_event_id=$",
 		"since=10", "since=yesterday", "since=2026-01-01", "since=-10m", "since=" + around(time.Hour),
 		"since=99999999999999999999h", "rewind=-1", "rewind=x", "rewind=1.5", "rewind=99999999999999999999",
+		"after=c", "after=c/", "after=1-1", "after=c/x", "after=c/1-1&after=d/1-1",
 	} {
 		for _, accept := range []string{"Accept: application/json", asFeed} {
 			a := call(t, "GET", n.url+events("c")+"?"+query, "", accept)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"runnel/streams"
@@ -12,22 +13,26 @@ import (
 
 // beginning is where a request wants its feed to begin.
 type beginning struct {
-	given    string          // the position or cursor, as the client gave it
-	position streams.ID      // of the only channel; zero: none
-	cursor   *streams.Cursor // positions of several channels
-	other    streams.Start   // for channels without a position
-	named    bool            // anything at all was said
+	given    string               // the position or cursor, as the client gave it
+	position streams.ID           // of the only channel; zero: none
+	cursor   *streams.Cursor      // positions of several channels
+	after    map[string]beginning // of channels that the cursor does not know
+	other    streams.Start        // for channels without a position
+	named    bool                 // anything at all was said
 }
 
 // maxRewind is how many events a feed may be rewound: a page of history.
 const maxRewind = maxPage
 
 // readBeginning takes the first start that is given: the Last-Event-ID header,
-// last_event_id=, since=, rewind=. An empty one is none; a wrong one is an
+// last_event_id=, after= for its channel, since=, rewind=. An empty one is none; a wrong one is an
 // error, never "everything" and never "nothing".
 func readBeginning(r *http.Request, query url.Values, channels int) (b beginning, err error) {
 	b.other, b.named, err = otherStart(query)
 	if err != nil {
+		return b, err
+	}
+	if err = b.readAfter(query["after"], channels); err != nil {
 		return b, err
 	}
 	b.given = givenPosition(r, query)
@@ -36,6 +41,28 @@ func readBeginning(r *http.Request, query url.Values, channels int) (b beginning
 	}
 	b.named = true
 	return b, b.readPosition(b.given, channels)
+}
+
+// readAfter reads after=<channel>/<position>, at most one for each channel.
+func (b *beginning) readAfter(pairs []string, channels int) error {
+	if len(pairs) > channels {
+		return badRequest("after= is given more often than channel=")
+	}
+	for _, pair := range pairs {
+		channel, position, found := strings.Cut(pair, "/")
+		if !found || position == "" {
+			return badRequest("after= is a channel, a slash and a position")
+		}
+		var of beginning
+		if err := of.readPosition(position, 1); err != nil {
+			return err
+		}
+		if b.after == nil {
+			b.after = make(map[string]beginning, len(pairs))
+		}
+		b.after[channel], b.named = of, true
+	}
+	return nil
 }
 
 // givenPosition is the position as the client gave it.
@@ -74,6 +101,9 @@ func (b *beginning) of(channel string) streams.Start {
 		if position, ok := b.cursor.Position(channel); ok {
 			return streams.After(position)
 		}
+	}
+	if after, ok := b.after[channel]; ok {
+		return after.of(channel)
 	}
 	return b.other
 }
