@@ -81,9 +81,7 @@ func (n *node) serverConfig(cfg *Config) server.Config {
 		TLSCert:      cfg.TLSCert, TLSKey: cfg.TLSKey,
 		AdminElsewhere: cfg.AdminListen != "", Reconnects: n.store.reconnects,
 	}
-	if cfg.Demo() {
-		c.Page = web.Handler(n.name)
-	}
+	c.Page = web.Handler(n.name, cfg.Demo())
 	return c
 }
 

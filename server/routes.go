@@ -22,7 +22,7 @@ func (s *Server) routes() *echo.Echo {
 	e.POST("/events", s.asUser(s.publishBatch))
 	e.GET("/ws", s.websocket)
 	e.POST("/tickets", s.asUser(s.issueTicket))
-	if s.page == nil {
+	if s.page == nil || !s.page.Has("/") {
 		getAndHead(e, "/", s.about)
 	}
 	healthRoutes(e, s)

@@ -1,11 +1,12 @@
-// Package web holds the pages that the hub serves, embedded in the program.
-//
-// [Handler] gives the demo page: plain HTML, CSS and ES modules, without a
-// build step or anything from elsewhere.
+// Package web holds what the hub serves to browsers, embedded in the program:
+// the client runnel.js for pages of any origin, and the hub's own pages. All of
+// it is plain HTML, CSS and ES modules, without a build step or anything from
+// elsewhere.
 package web
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -13,11 +14,28 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"regexp"
+	"strings"
 	"time"
 )
 
-//go:embed demo
+//go:embed demo runnel.js runnel runnel.d.ts
 var files embed.FS
+
+// directory is files that are served together.
+type directory struct {
+	root  string // in files
+	index string // where its index.html is served; "": it has none
+	demo  bool   // in demo mode only
+	open  bool   // pages of other origins may load it
+}
+
+var directories = []directory{
+	{root: "demo", index: "/", demo: true},
+	{root: "runnel", open: true},
+	{root: "runnel.js", open: true},
+	{root: "runnel.d.ts", open: true},
+}
 
 // policy lets the page load and reach its own origin only, and run nothing
 // that stands in the markup: what somebody publishes stays text.
@@ -30,11 +48,13 @@ var types = map[string]string{
 	".html": "text/html; charset=utf-8",
 	".js":   "text/javascript; charset=utf-8",
 	".svg":  "image/svg+xml",
+	".ts":   "text/plain; charset=utf-8",
 }
 
 type file struct {
 	contentType, etag string
-	body              []byte
+	body, packed      []byte // packed: the body in gzip
+	open              bool   // pages of other origins may load it
 }
 
 // Pages serves embedded files; it is made once, by Handler.
@@ -42,11 +62,11 @@ type Pages struct {
 	served map[string]file
 }
 
-// Handler serves the demo page of the node of that name at "/", and what the
-// page needs below "/demo/"; any other path is 404, any method but GET and
-// HEAD 405. The answers have a strict Content-Security-Policy and an ETag,
-// and are revalidated on every use, so that a new version shows at once.
-func Handler(node string) *Pages { return &Pages{load(node)} }
+// Handler serves /runnel.js and its modules, and in demo mode the demo page at
+// "/", where it says the node's name. Any other path is 404, any method but GET
+// and HEAD 405. The answers have an ETag and are revalidated on every use, so
+// that a new version shows at once; pages have a strict Content-Security-Policy.
+func Handler(node string, demo bool) *Pages { return &Pages{load(node, demo)} }
 
 // Has reports whether something is served at the path.
 func (p *Pages) Has(path string) bool {
@@ -69,38 +89,70 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", f.contentType)
 	h.Set("Cache-Control", "no-cache")
-	h.Set("ETag", f.etag)
+	body, etag := f.body, f.etag
+	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		body, etag = f.packed, etag+"-gzip"
+		h.Set("Content-Encoding", "gzip")
+	}
+	h.Set("Vary", "Accept-Encoding")
+	h.Set("ETag", `"`+etag+`"`)
 	h.Set("Content-Security-Policy", policy)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.body))
+	if f.open {
+		h.Set("Access-Control-Allow-Origin", "*") // there is nothing in it but the program
+		h.Del("Access-Control-Allow-Credentials")
+		h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	} else {
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	}
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 }
 
 // load reads all files once, by the path they are served at. It panics on
 // files that the program was built with and cannot read: there is no such.
-func load(node string) map[string]file {
+func load(node string, demo bool) map[string]file {
 	served := map[string]file{}
-	err := fs.WalkDir(files, "demo", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
+	for _, d := range directories {
+		if d.demo && !demo {
+			continue
 		}
-		body, err := files.ReadFile(name)
+		err := fs.WalkDir(files, d.root, func(name string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			body, err := files.ReadFile(name)
+			if err != nil {
+				return err
+			}
+			at := "/" + name
+			if path.Base(name) == "index.html" {
+				at, body = d.index, render(body, node)
+			}
+			if d.open && path.Ext(name) == ".js" {
+				body = comment.ReplaceAll(body, nil)
+			}
+			sum := sha256.Sum256(body)
+			served[at] = file{types[path.Ext(name)], hex.EncodeToString(sum[:12]), body, pack(body), d.open}
+			return nil
+		})
 		if err != nil {
-			return err
+			panic(err)
 		}
-		at := "/" + name
-		if path.Base(name) == "index.html" {
-			at, body = "/", render(body, node)
-		}
-		sum := sha256.Sum256(body)
-		served[at] = file{types[path.Ext(name)], `"` + hex.EncodeToString(sum[:12]) + `"`, body}
-		return nil
-	})
-	if err != nil {
-		panic(err)
 	}
 	return served
+}
+
+// comment matches lines of a comment that stand for themselves, and the space
+// that lines begin with: browsers load the client for nothing as it is read.
+var comment = regexp.MustCompile(`(?m)^[ \t]*(?://.*\n|/\*\*.*\n|\*/.*\n|\*(?: .*)?\n|\n)?`)
+
+func pack(body []byte) []byte {
+	var b bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // memory takes what is written
+	_, _ = w.Write(body)
+	_ = w.Close()
+	return b.Bytes()
 }
 
 func render(page []byte, node string) []byte {

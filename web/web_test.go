@@ -20,8 +20,8 @@ func get(t *testing.T, h http.Handler, method, path string, header ...string) *h
 }
 
 func TestEveryFile(t *testing.T) {
-	h := Handler("n1")
-	for path := range load("n1") {
+	h := Handler("n1", true)
+	for path := range load("n1", true) {
 		w := get(t, h, "GET", path)
 		if w.Code != http.StatusOK || w.Body.Len() == 0 {
 			t.Errorf("%s: %d, %d bytes", path, w.Code, w.Body.Len())
@@ -40,7 +40,7 @@ func TestEveryFile(t *testing.T) {
 // What the page and its modules name has to be there, and nothing of it may
 // come from elsewhere.
 func TestReferences(t *testing.T) {
-	served := load("n1")
+	served := load("n1", true)
 	reference := regexp.MustCompile(`(?:src|href)="([^"#]+)"|from "([^"]+)"`)
 	for path, f := range served {
 		for _, m := range reference.FindAllStringSubmatch(string(f.body), -1) {
@@ -58,11 +58,11 @@ func TestReferences(t *testing.T) {
 // The policy forbids code and style in the markup; published text must not
 // become markup either.
 func TestNothingInline(t *testing.T) {
-	page := string(load("n1")["/"].body)
+	page := string(load("n1", true)["/"].body)
 	if found := regexp.MustCompile(`<style|\sstyle=|\son[a-z]+=|<script[^>]*>[^<]`).FindString(page); found != "" {
 		t.Errorf("the page has %q", found)
 	}
-	for path, f := range load("n1") {
+	for path, f := range load("n1", true) {
 		if found := regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(`).Find(f.body); found != nil {
 			t.Errorf("%s has %q", path, found)
 		}
@@ -70,25 +70,51 @@ func TestNothingInline(t *testing.T) {
 }
 
 func TestNodeNameIsEscaped(t *testing.T) {
-	body := get(t, Handler(`"><script>x`), "GET", "/").Body.String()
+	body := get(t, Handler(`"><script>x`, true), "GET", "/").Body.String()
 	if strings.Contains(body, "<script>x") || !strings.Contains(body, `data-node="&#34;&gt;&lt;script&gt;x"`) {
 		t.Error("the node's name became markup")
 	}
 }
 
+// TestClientIsSmall: all that pages load of the client, as it is served.
+func TestClientIsSmall(t *testing.T) {
+	size := 0
+	for path := range load("n1", false) {
+		if !strings.HasSuffix(path, ".js") {
+			continue
+		}
+		w := get(t, Handler("n1", false), "GET", path, "Accept-Encoding", "gzip", "Origin", "https://app.example.com")
+		if w.Header().Get("Content-Encoding") != "gzip" || w.Header().Get("Access-Control-Allow-Origin") != "*" {
+			t.Errorf("%s: %v", path, w.Header())
+		}
+		size += w.Body.Len()
+	}
+	if size == 0 || size > 15_000 {
+		t.Errorf("it has %d bytes", size)
+	}
+}
+
+// TestClientAlone: with keys the client is served, the demo is not.
+func TestClientAlone(t *testing.T) {
+	h := Handler("n1", false)
+	if !h.Has("/runnel.js") || !h.Has("/runnel/line.js") || h.Has("/") || h.Has("/demo/page.js") {
+		t.Error("the wrong files are served")
+	}
+}
+
 func TestETag(t *testing.T) {
-	h := Handler("n1")
+	h := Handler("n1", true)
 	tag := get(t, h, "GET", "/").Header().Get("ETag")
 	if w := get(t, h, "GET", "/", "If-None-Match", tag); w.Code != http.StatusNotModified || w.Body.Len() > 0 {
 		t.Errorf("%d with %d bytes", w.Code, w.Body.Len())
 	}
-	if other := get(t, Handler("n2"), "GET", "/").Header().Get("ETag"); other == tag {
+	if other := get(t, Handler("n2", true), "GET", "/").Header().Get("ETag"); other == tag {
 		t.Error("another page, the same ETag")
 	}
 }
 
 func TestRefuses(t *testing.T) {
-	h := Handler("n1")
+	h := Handler("n1", true)
 	for _, c := range []struct {
 		method, path string
 		status       int

@@ -1,0 +1,36 @@
+/** Handlers by name. One that throws breaks neither the others nor delivery. */
+export class Emitter {
+  #handlers = new Map()
+
+  /**
+   * Adds a handler and returns a function that takes it away again.
+   */
+  on (name, handler) {
+    if (typeof handler !== 'function') throw new TypeError('a handler is a function')
+    if (!this.#handlers.has(name)) this.#handlers.set(name, new Set())
+    this.#handlers.get(name).add(handler)
+    return () => this.off(name, handler)
+  }
+
+  off (name, handler) {
+    const set = this.#handlers.get(name)
+    set?.delete(handler)
+    if (set?.size === 0) this.#handlers.delete(name)
+  }
+
+  emit (name, value) {
+    for (const handler of [...(this.#handlers.get(name) ?? [])]) {
+      try {
+        handler(value)
+      } catch (error) {
+        reportError(error)
+      }
+    }
+  }
+
+  /** Whether there is any handler at all. */
+  get heard () { return this.#handlers.size > 0 }
+}
+
+/** Shows an error where errors of pages are shown, after what is being done. */
+const reportError = globalThis.reportError ?? (error => queueMicrotask(() => { throw error }))

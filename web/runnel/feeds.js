@@ -1,0 +1,149 @@
+import { HubError, errorOf } from './requests.js'
+import { Link, kindOf } from './socket.js'
+
+/**
+ * Reads a stream of server-sent events
+ * (https://html.spec.whatwg.org/multipage/server-sent-events.html) piece by
+ * piece. A block that a cut leaves unfinished is dropped.
+ */
+export class SSEParser {
+  #rest = ''
+  #onBlock
+  #begun = false
+  #block = fresh()
+
+  /** @param {(block: {event: string, data: string, id?: string, retry?: number}) => void} onBlock */
+  constructor (onBlock) { this.#onBlock = onBlock }
+
+  push (text) {
+    if (!this.#begun && text.length > 0) {
+      this.#begun = true
+      if (text[0] === '\ufeff') text = text.slice(1)
+    }
+    const lines = (this.#rest + text).split(/\r\n|\n|\r(?!$)/)
+    this.#rest = lines.pop()
+    for (const line of lines) this.#line(line)
+  }
+
+  #line (line) {
+    if (line === '') {
+      const { lines, ...block } = this.#block
+      this.#block = fresh()
+      if (lines.length > 0 || block.retry !== undefined) this.#onBlock({ ...block, data: lines.join('\n') })
+      return
+    }
+    const colon = line.indexOf(':')
+    if (colon === 0) return
+    const name = colon < 0 ? line : line.slice(0, colon)
+    const value = colon < 0 ? '' : line.slice(colon + (line[colon + 1] === ' ' ? 2 : 1))
+    switch (name) {
+      case 'data': this.#block.lines.push(value); break
+      case 'event': this.#block.event = value || 'message'; break
+      case 'id': if (!value.includes('\0')) this.#block.id = value; break
+      case 'retry': if (/^\d+$/.test(value)) this.#block.retry = Number(value)
+    }
+  }
+}
+
+const fresh = () => ({ event: 'message', lines: [] })
+
+/** The query that reads a link's channels, each from where it stands. */
+export function query (link) {
+  const q = new URLSearchParams()
+  for (const name of link.channels) {
+    q.append('channel', name)
+    const position = link.owner.position(name)
+    if (position !== null) q.append('after', `${name}/${position}`)
+  }
+  return q
+}
+
+/**
+ * A feed of server-sent events. It is read with fetch instead of EventSource,
+ * which can neither send a token but in the URL nor see a status.
+ */
+export class Stream extends Link {
+  #abort = new AbortController()
+  #retry = 0
+
+  async open () {
+    try {
+      const response = await this.hub.requests.fetch('/events?' + query(this), { headers: { Accept: 'text/event-stream' } }, this.#abort.signal)
+      if (!response.ok) throw await errorOf(response)
+      await this.#read(response.body.getReader())
+      this.end({ kind: 'broken', retryAfter: this.#retry })
+    } catch (error) {
+      this.end({ kind: error instanceof HubError ? kindOf(error.code) : 'broken', retryAfter: error.retryAfter })
+    }
+  }
+
+  hangUp () { this.#abort.abort() }
+
+  async #read (reader) {
+    const decoder = new TextDecoder()
+    const parser = new SSEParser(block => this.#receive(block))
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done || this.over) return
+      parser.push(decoder.decode(value, { stream: true }))
+    }
+  }
+
+  #receive ({ event, data, id, retry }) {
+    if (this.over) return
+    this.alive()
+    if (retry !== undefined) this.#retry = retry
+    if (data === '') return
+    const m = JSON.parse(data)
+    switch (event) {
+      case 'message': return this.owner.message(m.channel, 'event', m)
+      case 'runnel.gap': return this.owner.message(m.channel, 'gap', m)
+      case 'runnel.position': return this.owner.message(m.channel, 'position', m)
+      case 'runnel.expiring': return this.owner.expiring()
+      case 'runnel.error': return this.end({ kind: kindOf(m.error.code), retryAfter: this.#retry })
+      case 'runnel.welcome':
+        this.welcome(m)
+        for (const name of this.channels) if (!this.over) this.owner.message(name, 'start', { position: this.owner.position(name) ?? id })
+    }
+  }
+}
+
+const spare = 10_000 // that an answer may come late
+
+/** Long-polling: what gets through where nothing else does. */
+export class Poll extends Link {
+  #abort = new AbortController()
+
+  async open () {
+    const { pollWait } = this.hub.timing
+    try {
+      for (let wait = 0; !this.over; wait = pollWait) {
+        const page = await this.#ask(wait)
+        if (this.over) return
+        this.welcome({ heartbeat: (pollWait + spare) / 2000 })
+        this.#take(page)
+        if (page.more) wait = 0
+      }
+    } catch (error) {
+      this.end({ kind: error instanceof HubError ? kindOf(error.code) : 'broken', retryAfter: error.retryAfter })
+    }
+  }
+
+  hangUp () { this.#abort.abort() }
+
+  async #ask (wait) {
+    const q = query(this)
+    if (wait > 0) q.set('wait', `${wait}ms`)
+    const response = await this.hub.requests.fetch('/events?' + q, {}, this.#abort.signal)
+    if (!response.ok) throw await errorOf(response)
+    return await response.json()
+  }
+
+  #take ({ events, gaps, last_event_id: cursor }) {
+    for (const gap of gaps) this.owner.message(gap.channel, 'gap', gap)
+    for (const e of events) this.owner.message(e.channel, 'event', e)
+    for (const name of this.channels) {
+      if (this.owner.position(name) === null) this.owner.message(name, 'start', { position: cursor })
+    }
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * An error with a code of docs/protocol.md, or one of the client's own:
+ * `closed`, `queue_full`, `network`, `timeout`, `slow_reader`.
+ */
+export class HubError extends Error {
+  constructor (code, message, { status = 0, retryAfter = 0 } = {}) {
+    super(message)
+    this.name = 'HubError'
+    this.code = code
+    this.status = status
+    this.retryAfter = retryAfter // ms
+  }
+}
+
+/** Codes that pass by themselves: the same request can succeed later. */
+export const passing = new Set(['network', 'timeout', 'rate_limited', 'connection_limit', 'unavailable', 'unknown_outcome', 'internal'])
+
+/** Codes after which nobody knows whether something was published. */
+export const uncertain = new Set(['network', 'timeout', 'unknown_outcome', 'internal'])
+
+/**
+ * The credential: a string, or a function that returns one or a promise of
+ * one. It is asked for once at a time, however many need it.
+ */
+export class Tokens {
+  #source
+  #token
+  #asking = null
+
+  constructor (source) {
+    this.#source = source
+    this.#token = typeof source === 'string' ? source : null
+  }
+
+  /** Whether a refused token can be replaced. */
+  get renewable () { return typeof this.#source === 'function' }
+
+  /** The token, or null where there is none to send. */
+  async get () {
+    if (this.#token === null && this.renewable) return await this.refresh()
+    return this.#token
+  }
+
+  /** Asks for a new token. */
+  refresh () {
+    if (!this.renewable) return Promise.resolve(this.#token)
+    this.#asking ??= (async () => {
+      try {
+        this.#token = await this.#source()
+        return this.#token
+      } finally {
+        this.#asking = null
+      }
+    })()
+    return this.#asking
+  }
+}
+
+/** The user that a JWT names, unchecked, or null. */
+export function subjectOf (token) {
+  try {
+    const body = token.split('.')[1].replace(/-/g, '+').replace(/_/g, '/')
+    return JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(body), c => c.charCodeAt(0)))).sub ?? null
+  } catch {
+    return null
+  }
+}
+
+/** How many ordinary requests run at once: a browser has six per host. */
+const atOnce = 2
+
+/** Requests to the hub, with the token in a header and a bound in time. */
+export class Requests {
+  #hub
+  #running = 0
+  #waiting = []
+
+  constructor (hub) { this.#hub = hub }
+
+  /** Makes an ordinary request and returns its JSON answer. */
+  async json (path, init = {}) {
+    await this.#turn()
+    const abort = new AbortController()
+    const timer = setTimeout(() => abort.abort(new HubError('timeout', 'the hub did not answer in time')), this.#hub.timing.requestTimeout)
+    try {
+      let response = await this.fetch(path, init, abort.signal)
+      if (response.status === 401 && this.#hub.tokens.renewable) {
+        await this.#hub.tokens.refresh()
+        response = await this.fetch(path, init, abort.signal)
+      }
+      if (!response.ok) throw await errorOf(response)
+      return await read(response, abort.signal)
+    } finally {
+      clearTimeout(timer)
+      this.#running--
+      this.#waiting.shift()?.()
+    }
+  }
+
+  /** Makes any request; the answer's head alone has been read. */
+  async fetch (path, { headers = {}, ...init } = {}, signal) {
+    const token = await this.#hub.tokens.get()
+    if (token) headers = { ...headers, Authorization: `Bearer ${token}` }
+    try {
+      return await fetch(this.#hub.url + path, { cache: 'no-store', credentials: this.#hub.options.credentials, ...init, headers, signal })
+    } catch (error) {
+      throw signal?.reason instanceof HubError ? signal.reason : new HubError('network', `the hub cannot be reached: ${error.message}`)
+    }
+  }
+
+  async #turn () {
+    while (this.#running >= atOnce) await new Promise(resolve => this.#waiting.push(resolve))
+    this.#running++
+  }
+}
+
+async function read (response, signal) {
+  try {
+    return await response.json()
+  } catch (error) {
+    throw signal.reason instanceof HubError ? signal.reason : new HubError('network', `the answer broke off: ${error.message}`)
+  }
+}
+
+/** The error that an answer tells. */
+export async function errorOf (response) {
+  const retryAfter = 1000 * (Number(response.headers.get('Retry-After')) || 0)
+  let { code, message } = { code: codeOf(response.status), message: `the answer has status ${response.status}` }
+  try {
+    const told = (await response.json()).error
+    if (told?.code) ({ code, message } = told)
+  } catch {} // a proxy's page
+  return new HubError(code, message, { status: response.status, retryAfter })
+}
+
+function codeOf (status) {
+  const codes = { 400: 'bad_request', 401: 'unauthorized', 403: 'forbidden', 404: 'not_found', 409: 'conflict', 413: 'too_large', 429: 'rate_limited' }
+  return codes[status] ?? (status === 504 ? 'unknown_outcome' : 'unavailable')
+}

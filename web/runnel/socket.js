@@ -1,0 +1,178 @@
+import { HubError } from './requests.js'
+
+/**
+ * A link is one way of reading channels: it opens once, works from the hub's
+ * welcome on, and goes down once. Its owner hears of it:
+ *
+ * working() · message(channel, kind, message) · expiring() · down({kind, retryAfter})
+ *
+ * where kind is `broken` (the network, or what stands in it), `busy` (the hub
+ * says to come again), `token` (a new one is needed) or `refused` (no use).
+ */
+export class Link {
+  #watchdog
+  #over = false
+
+  constructor (hub, channels, owner) {
+    this.hub = hub
+    this.channels = channels
+    this.owner = owner
+    this.since = 0 // when it began to work
+    this.heard = Date.now()
+    this.connection = undefined
+    this.heartbeat = 0 // ms between signs of life at most
+  }
+
+  get over () { return this.#over }
+
+  /** The hub is there. */
+  welcome ({ connection, heartbeat }) {
+    this.connection = connection
+    this.heartbeat = 1000 * heartbeat
+    this.alive()
+    if (this.since > 0) return
+    this.since = Date.now()
+    this.owner.working()
+  }
+
+  /** Something came. Silence of twice the heartbeat means a dead connection. */
+  alive () {
+    this.heard = Date.now()
+    clearTimeout(this.#watchdog)
+    if (this.heartbeat > 0 && !this.#over) this.#watchdog = setTimeout(() => this.end({ kind: 'broken' }), 2 * this.heartbeat)
+  }
+
+  /** After a sleep: whether it still lives. */
+  check () {
+    if (this.heartbeat > 0 && Date.now() - this.heard > 1.25 * this.heartbeat) this.end({ kind: 'broken' })
+  }
+
+  /** Goes down, and says so once. */
+  end (why) {
+    if (this.#over) return
+    this.close()
+    this.owner.down(why)
+  }
+
+  /** Goes down without a word. */
+  close () {
+    this.#over = true
+    clearTimeout(this.#watchdog)
+    this.hangUp()
+  }
+}
+
+/** What an error of the hub's means for a link. */
+export function kindOf (code) {
+  switch (code) {
+    case 'unauthorized': return 'token'
+    case 'forbidden':
+    case 'bad_request':
+    case 'not_found': return 'refused'
+    case 'network': return 'broken'
+    default: return 'busy'
+  }
+}
+
+const atOnce = 32 // subscribes in one go, of the 40 messages that the hub takes
+const kinds = { 1013: 'busy', 4001: 'token', 4003: 'refused', 4008: 'busy', 4009: 'busy' }
+
+/** A WebSocket. It takes more channels, a new token and publishes as it is. */
+export class Socket extends Link {
+  #ws
+  #ref = 0
+  #asked = new Map() // what waits for its answer, by ref
+  #joined = new Set()
+  #turn = 0 // when subscribes beyond the first ones may go out
+
+  async open () {
+    let token
+    try { token = await this.hub.tokens.get() } catch { return this.end({ kind: 'busy' }) }
+    if (this.over) return
+    this.#ws = new WebSocket(this.hub.url.replace(/^http/, 'ws') + '/ws')
+    this.#ws.onopen = () => { if (token) this.#send({ type: 'auth', token }) }
+    this.#ws.onmessage = ({ data }) => this.#receive(JSON.parse(data))
+    this.#ws.onclose = ({ code }) => this.end({ kind: kinds[code] ?? 'broken' })
+  }
+
+  join (name) {
+    if (this.since === 0 || this.#joined.has(name)) return
+    this.#joined.add(name)
+    const send = () => {
+      if (this.over || !this.#joined.has(name)) return
+      const position = this.owner.position(name)
+      this.#ask({ type: 'subscribe', channel: name, ...(position !== null && { last_event_id: position }) }, answer => {
+        if (answer === null) return
+        if (answer.type === 'subscribed') return this.owner.message(name, 'start', { position: answer.last_event_id })
+        this.#joined.delete(name)
+        if (answer.code === 'rate_limited' || answer.code === 'unavailable') setTimeout(() => this.join(name), 1000)
+        else this.owner.message(name, 'error', answer)
+      })
+    }
+    if (this.#joined.size <= atOnce) return send()
+    this.#turn = Math.max(this.#turn + 60, Date.now() + 1000)
+    setTimeout(send, this.#turn - Date.now())
+  }
+
+  leave (name) {
+    if (this.#joined.delete(name)) this.#send({ type: 'unsubscribe', channel: name })
+  }
+
+  /** The promise has {id} or {error}, or fails when the connection does. */
+  publish (body) {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new HubError('timeout', 'the hub did not answer in time')), this.hub.timing.requestTimeout)
+      this.#ask({ type: 'publish', ...body }, answer => {
+        clearTimeout(timer)
+        if (answer === null) reject(new HubError('network', 'the connection broke'))
+        else resolve(answer.type === 'published' ? { id: answer.id } : { error: { code: answer.code, message: answer.message } })
+      })
+    })
+  }
+
+  renew (token) { this.#send({ type: 'auth', token }) }
+
+  /** A WebSocket can be asked. */
+  check () {
+    if (Date.now() - this.heard < 1000) return
+    const timer = setTimeout(() => this.end({ kind: 'broken' }), this.hub.timing.patience)
+    this.#ask({ type: 'ping' }, () => clearTimeout(timer))
+  }
+
+  hangUp () {
+    if (this.#ws) {
+      this.#ws.onopen = this.#ws.onmessage = this.#ws.onclose = null
+      this.#ws.close()
+    }
+    for (const answer of this.#asked.values()) answer(null)
+    this.#asked.clear()
+  }
+
+  #send (message) {
+    if (this.#ws?.readyState === WebSocket.OPEN) this.#ws.send(JSON.stringify(message))
+  }
+
+  #ask (message, answer) {
+    const ref = ++this.#ref
+    this.#asked.set(ref, answer)
+    this.#send({ ...message, ref })
+  }
+
+  #receive (m) {
+    if (this.over) return
+    this.alive()
+    const answer = this.#asked.get(m.ref)
+    if (answer) {
+      this.#asked.delete(m.ref)
+      return answer(m)
+    }
+    switch (m.type) {
+      case 'welcome': return this.welcome(m)
+      case 'event':
+      case 'gap':
+      case 'position': return this.#joined.has(m.channel) && this.owner.message(m.channel, m.type, m)
+      case 'expiring': return this.owner.expiring()
+      case 'unsubscribed': return m.code && this.owner.message(m.channel, 'error', { code: m.code, message: 'the token does not allow it any more' })
+    }
+  }
+}
