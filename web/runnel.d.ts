@@ -73,6 +73,8 @@ export interface Channel extends AsyncIterable<Event> {
   readonly name: string
   readonly position: string | null
   on (type: 'gap', handler: (gap: Gap) => void): () => void
+  /** Reading has begun, or begun again, at the position. */
+  on (type: 'start', handler: (start: { position: string }) => void): () => void
   on (type: 'error', handler: (error: HubError) => void): () => void
   on<T = unknown> (type: string, handler: (event: Event<T>) => void): () => void
   off (type: string, handler: (value: never) => void): void

@@ -1,5 +1,6 @@
 // Opens what the test asked for and reports everything it sees, in order.
 
+import { follow } from "/client.js";
 import { watch } from "/eventsource.js";
 import { talk } from "/websocket.js";
 
@@ -18,6 +19,12 @@ async function saw(sight) {
   sending = false;
 }
 
-addEventListener("error", (event) => saw({ type: "script", data: event.message }));
-const open = query.get("kind") === "websocket" ? talk : watch;
-open(new URL(query.get("hub")), query.getAll("channel"), saw, query.has("credentials"));
+const hub = new URL(query.get("hub"));
+const channels = query.getAll("channel");
+addEventListener("error", (event) => saw({ type: event.message.includes("that throws") ? "thrown" : "script", data: event.message }));
+addEventListener("unhandledrejection", (event) => saw({ type: "script", data: String(event.reason?.stack ?? event.reason) }));
+switch (query.get("kind")) {
+  case "websocket": talk(hub, channels, saw); break;
+  case "eventsource": watch(hub, channels, saw, query.has("credentials")); break;
+  default: follow(hub, channels, saw, JSON.parse(query.get("kind")));
+}

@@ -78,7 +78,8 @@ export class Channel extends Emitter {
 
   /**
    * Calls handler with each event of that type, `'*'` for all, `'gap'` with
-   * what is missing, `'error'` with why the channel cannot be read.
+   * what is missing, `'start'` with the position whenever reading has begun,
+   * `'error'` with why the channel cannot be read.
    */
   on (type, handler) {
     const off = super.on(type, handler)
@@ -161,6 +162,7 @@ export class Channel extends Emitter {
   #tell (kind, message) {
     if (kind === 'gap') return this.emit('gap', message)
     if (kind === 'error') return this.emit('error', new HubError(message.code, message.message))
+    if (kind === 'start') return this.emit('start', message)
     if (kind !== 'event' || this.#own.delete(message.id)) return
     const event = { ...message, data: 'text' in message ? message.text : message.data }
     this.emit(event.event, event)
