@@ -1,10 +1,11 @@
-// Package faultproxy is a TCP proxy that breaks connections on purpose: it
+// Package faultproxy is a proxy that breaks connections on purpose: it
 // cuts, resets, stalls, delays, buffers and swallows, so that what the hub
 // promises can be tried against the networks that people really have.
 //
 // Begin with [Listen], connect to [Proxy.Addr], and switch faults with
 // [Proxy.Set] at any time; they hold for connections that are open already,
-// too. [Proxy.Cut] and [Proxy.Reset] end what is open now.
+// too. [Proxy.Cut] and [Proxy.Reset] end what is open now. [ListenHTTP] gives a
+// proxy that also knows WebSockets and streams from plain requests.
 package faultproxy
 
 import (
