@@ -3,90 +3,51 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"runtime"
-	"syscall"
 	"time"
 
 	"runnel/streams"
 )
 
-// figures is what the hub publishes about itself every second in demo mode.
-type figures struct {
-	Connections         int     `json:"connections"`
-	SSE                 int     `json:"sse"`
-	WebSocket           int     `json:"websocket"`
-	DeliveriesPerSecond float64 `json:"deliveries_per_second"`
-	PublishesPerSecond  float64 `json:"publishes_per_second"`
-	MemoryBytes         uint64  `json:"memory_bytes"`
-	CPUPercent          float64 `json:"cpu_percent"`
-	Goroutines          int     `json:"goroutines"`
-	Channels            int     `json:"channels"`
-	Subscriptions       int     `json:"subscriptions"`
-	UptimeSeconds       int     `json:"uptime_seconds"`
-}
+// announceEvery is how often a node says in the channel $nodes that it is
+// there, by an ephemeral event: who has not been heard of for three times as
+// long is gone.
+const announceEvery = 3 * time.Second
 
-// publishFigures publishes the node's figures until ctx ends. A log that is
-// away is none of its business: the next second brings new ones.
+// publishFigures publishes the node's figures every second to $node:<node>,
+// and announces the node, until ctx ends. A log that is away is none of its
+// business: the next second brings new ones.
 func (n *node) publishFigures(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	channel := "$node:" + n.name
-	before := n.measure()
+	announce := time.NewTicker(announceEvery)
+	defer announce.Stop()
+	n.publishOwn(ctx, "$nodes", true, announcement{n.name, version()})
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-announce.C:
+			n.publishOwn(ctx, "$nodes", true, announcement{n.name, version()})
 		case <-tick.C:
+			n.publishOwn(ctx, "$node:"+n.name, false, n.server.Figures())
 		}
-		now := n.measure()
-		data, err := json.Marshal(now.since(before))
-		if err != nil {
-			n.log.Error("figures", "cause", err)
-			return
-		}
-		before = now
-		_, _ = n.broker.Publish(ctx, channel, streams.Draft{Data: data})
 	}
 }
 
-// measurement is figures and the counters from which rates come.
-type measurement struct {
-	figures
-	at                    time.Time
-	deliveries, publishes uint64
-	cpu                   time.Duration
+// announcement is what other nodes' operators learn of a node.
+type announcement struct {
+	Node    string `json:"node"`
+	Version string `json:"version"`
 }
 
-func (n *node) measure() measurement {
-	s := n.server.Stats()
-	var memory runtime.MemStats
-	runtime.ReadMemStats(&memory)
-	return measurement{
-		at: time.Now(), deliveries: s.Deliveries, publishes: s.Publishes, cpu: cpuTime(),
-		figures: figures{
-			Connections: s.Connections, SSE: s.SSE, WebSocket: s.WebSocket,
-			MemoryBytes: memory.Sys - memory.HeapReleased, Goroutines: runtime.NumGoroutine(),
-			Channels: s.Channels, Subscriptions: s.Subscriptions, UptimeSeconds: int(s.Uptime.Seconds()),
-		},
+// publishOwn publishes to a channel of the hub's own.
+func (n *node) publishOwn(ctx context.Context, channel string, ephemeral bool, v any) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		n.log.Error("figures", "cause", err)
+		return
 	}
-}
-
-// since fills in the rates.
-func (m measurement) since(before measurement) figures {
-	f, seconds := m.figures, m.at.Sub(before.at).Seconds()
-	f.DeliveriesPerSecond = round(float64(m.deliveries-before.deliveries) / seconds)
-	f.PublishesPerSecond = round(float64(m.publishes-before.publishes) / seconds)
-	f.CPUPercent = round(100 * (m.cpu - before.cpu).Seconds() / seconds)
-	return f
-}
-
-func round(v float64) float64 { return float64(int64(v*10+0.5)) / 10 }
-
-// cpuTime is what the process has used of the processors.
-func cpuTime() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	ctx, cancel := context.WithTimeout(ctx, announceEvery)
+	defer cancel()
+	_, _ = n.broker.Publish(ctx, channel, streams.Draft{Data: data, Ephemeral: ephemeral})
 }

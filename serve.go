@@ -115,9 +115,7 @@ func (n *node) run(ctx context.Context, listener net.Listener) error {
 	tasks.Go(func() { n.reloadOnHangUp(beside) })
 	tasks.Go(func() { handBack(beside) })
 	cfg := n.config.Load()
-	if cfg.Demo() {
-		tasks.Go(func() { n.publishFigures(beside) })
-	}
+	tasks.Go(func() { n.publishFigures(beside) })
 	if cfg.AdminListen != "" {
 		admin, err := net.Listen("tcp", cfg.AdminListen)
 		if err != nil {

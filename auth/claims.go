@@ -12,7 +12,7 @@ type Claims struct {
 	Subject string    // the user; "" for an API key and in demo mode
 	Expires time.Time // when all that was opened with it ends; zero: never
 	Device  string    // which of the user's devices, "" if the token does not say
-	Admin   bool      // may see the operator's pages; gives no right to any channel
+	Admin   bool      // may see the operator's pages and read the hub's own channels ($…); gives no right to any other
 
 	Subscribe Patterns
 	Publish   Patterns
@@ -41,6 +41,8 @@ func (c *Claims) MaySubscribe(channel string) bool {
 	case c.Channels != nil:
 		return slices.Contains(c.Channels, channel)
 	case strings.HasPrefix(channel, userPrefix) && channel == UserChannel(c.Subject):
+		return true
+	case c.Admin && channel[0] == '$':
 		return true
 	}
 	return c.Subscribe.Match(channel)

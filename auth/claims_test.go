@@ -38,6 +38,8 @@ func TestRights(t *testing.T) {
 		{"none", none, "user:ann", read},
 		{"none", none, "chat:1", 0},
 		{"admin", admin, "chat:1", 0},
+		{"admin", admin, "user:bob", 0},
+		{"admin", admin, "$node:x", read},
 		{"root", root, "user:bob", read | write | presence},
 		{"root", root, "$node:x", read | presence},
 		{"key", key, "chat:1", write},

@@ -24,6 +24,7 @@ var kinds = map[string]string{
 	"ticket":     `[sc][A-Za-z0-9_-]{43}`,
 	"version":    `[^" ]+`,
 	"number":     `[0-9]+`,
+	"rate":       `[0-9]+(?:\.[0-9])?`,
 	"cause":      `[^"]+`,
 }
 

@@ -326,6 +326,8 @@ func (r *replay) besides(what string) {
 		r.post(r.fill(path), data)
 	case "open":
 		r.open(rest)
+	case "hold": // the connection stays open while the next is made
+		r.held, r.conn = append(r.held, r.conn), nil
 	case "cut":
 		r.disconnect()
 	case "end":

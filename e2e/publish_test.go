@@ -298,7 +298,7 @@ func TestRoutesAndMethods(t *testing.T) {
 		code         string
 	}{
 		{"GET", "/nothing", 404, "not_found"},
-		{"POST", "/channels", 404, "not_found"},
+		{"POST", "/channels", 405, "method_not_allowed"},
 		{"GET", "/channels/a/nothing", 404, "not_found"},
 		{"POST", "/channels//events", 400, "bad_request"},
 		{"PUT", "/channels/a/events", 405, "method_not_allowed"},

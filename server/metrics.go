@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -20,10 +21,12 @@ type metrics struct {
 
 	stored, ephemeral, failed prometheus.Counter // published events
 	rejected                  *prometheus.CounterVec
+	answered                  map[string]*atomic.Uint64 // the same, for Figures
+	taken                     atomic.Uint64             // stored and ephemeral, for Figures
 }
 
 func newMetrics(s *Server) *metrics {
-	m := &metrics{registry: prometheus.NewRegistry()}
+	m := &metrics{registry: prometheus.NewRegistry(), answered: map[string]*atomic.Uint64{}}
 	publishes := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "runnel_publishes_total", Help: "Events that clients published, by outcome."}, []string{"outcome"})
 	m.rejected = prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -31,6 +34,7 @@ func newMetrics(s *Server) *metrics {
 	m.stored, m.ephemeral, m.failed = publishes.WithLabelValues("stored"), publishes.WithLabelValues("ephemeral"), publishes.WithLabelValues("failed")
 	for code := range manners {
 		m.rejected.WithLabelValues(code)
+		m.answered[code] = new(atomic.Uint64)
 	}
 	m.registry.MustRegister(publishes, m.rejected, newStateCollector(s, &m.latency),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -49,14 +53,21 @@ func (m *metrics) publishes(results []streams.Result, drafts []streams.Draft, er
 			m.failed.Inc()
 		case drafts[i].Ephemeral:
 			m.ephemeral.Inc()
+			m.taken.Add(1)
 		default:
 			m.stored.Inc()
+			m.taken.Add(1)
 		}
 	}
 }
 
 // reject counts an answer with that error code.
-func (m *metrics) reject(code string) { m.rejected.WithLabelValues(code).Inc() }
+func (m *metrics) reject(code string) {
+	m.rejected.WithLabelValues(code).Inc()
+	if n := m.answered[code]; n != nil {
+		n.Add(1)
+	}
+}
 
 func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})

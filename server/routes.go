@@ -26,6 +26,7 @@ func (s *Server) routes() *echo.Echo {
 		getAndHead(e, "/", s.about)
 	}
 	healthRoutes(e, s)
+	nodeRoutes(e, s, s.adminOnly)
 	if !s.adminElsewhere {
 		adminRoutes(e, s, s.adminOnly)
 	}
@@ -37,6 +38,7 @@ func (s *Server) adminSurface() *echo.Echo {
 	e := s.newEcho()
 	getAndHead(e, "/", s.about)
 	healthRoutes(e, s)
+	nodeRoutes(e, s)
 	adminRoutes(e, s)
 	return e
 }

@@ -82,6 +82,7 @@ type Server struct {
 	admissions *admissions
 	requests   *requests
 	metrics    *metrics
+	meter      meter
 	outages    rate.Sometimes // for log lines
 	hub        *hub
 	open       openFeeds

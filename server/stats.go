@@ -2,7 +2,6 @@ package server
 
 import (
 	"sync/atomic"
-	"time"
 
 	"runnel/auth"
 )
@@ -11,29 +10,6 @@ import (
 type openFeeds struct {
 	sse, websocket, poll atomic.Int64
 	refused              atomic.Int64 // WebSockets that are being told why
-}
-
-// Stats is a snapshot of what the node does.
-type Stats struct {
-	Connections    int // feeds and waiting long-polls
-	SSE, WebSocket int
-	Channels       int // followed
-	Subscriptions  int
-	Deliveries     uint64 // events written to feeds so far
-	Publishes      uint64 // events published so far
-	Uptime         time.Duration
-}
-
-// Stats returns a snapshot.
-func (s *Server) Stats() Stats {
-	broker := s.broker.Stats()
-	return Stats{
-		Connections: s.admissions.count(),
-		SSE:         int(s.open.sse.Load()), WebSocket: int(s.open.websocket.Load()),
-		Channels: broker.Channels, Subscriptions: broker.Subscriptions,
-		Deliveries: s.hub.delivered(), Publishes: broker.Published,
-		Uptime: s.uptime(),
-	}
 }
 
 // Recheck closes the feeds whose token no longer counts, after the verifier

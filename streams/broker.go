@@ -158,6 +158,7 @@ func (b *Broker) Subscribe(ctx context.Context, channel string, start Start, w W
 	c.mu.Lock()
 	s.number, _ = c.tail.number(position)
 	s.live = c.tail.end()
+	c.enlist(s)
 	c.mu.Unlock()
 	return s, nil
 }

@@ -20,10 +20,11 @@ type channel struct {
 
 	mu         sync.Mutex
 	tail       tail
-	live       waitlist // wait for the next event
-	behind     waitlist // wait for a page of history
-	pages      []*page  // oldest first
-	reading    bool     // a goroutine reads for those behind
+	live       waitlist        // wait for the next event
+	behind     waitlist        // wait for a page of history
+	pages      []*page         // oldest first
+	reading    bool            // a goroutine reads for those behind
+	subscribed []*Subscription // all that are open, in any order
 	aheadSince time.Time
 	accounted  int  // bytes of tail and pages that the broker's budget counts
 	paged      int  // those of pages among them

@@ -43,6 +43,7 @@ type Subscription struct {
 	closed     bool
 	list       *waitlist // where it waits, nil when it does not
 	prev, next *Subscription
+	place      int    // among all of its channel
 	number     uint64 // of the tail's event that comes next; 0: to be found by position
 	live       uint64 // the tail's end when it began: it was not there for what came live before
 	position   ID
@@ -251,6 +252,9 @@ func (s *Subscription) Close() {
 		s.list.remove(s)
 	}
 	s.stopRetry()
+	if !was {
+		c.delist(s)
+	}
 	c.mu.Unlock()
 	if !was {
 		c.broker.release(c)

@@ -1,0 +1,178 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/labstack/echo/v4"
+
+	"runnel/streams"
+)
+
+const (
+	defaultChannels = 100
+	maxChannels     = 1000
+
+	// maxReaders is how many readers of a channel are told: enough to find a
+	// slow one among, and an answer of a few dozen kilobytes.
+	maxReaders = 200
+)
+
+// nodeRoutes are what operators ask about a node.
+func nodeRoutes(e *echo.Echo, s *Server, m ...echo.MiddlewareFunc) {
+	e.GET("/node", s.nodeFigures, m...)
+	e.GET("/channels", s.listChannels, m...)
+	e.GET("/channels/:channel", s.showChannel, m...)
+}
+
+// nodeFigures is GET /node.
+func (s *Server) nodeFigures(c echo.Context) error {
+	return answerJSON(c, s.Figures())
+}
+
+// hereJSON is what this node knows of a channel.
+type hereJSON struct {
+	Readers     int     `json:"readers"`
+	LastEventID *string `json:"last_event_id"`
+	TailEvents  int     `json:"tail_events"`
+	TailBytes   int     `json:"tail_bytes"`
+	Lag         uint64  `json:"lag"`
+}
+
+func here(st streams.ChannelState) hereJSON {
+	return hereJSON{st.Readers, orNull(st.Last), st.Events, st.Bytes, st.Behind}
+}
+
+// channelJSON is a channel in a list.
+type channelJSON struct {
+	Channel string `json:"channel"`
+	hereJSON
+}
+
+// listChannels is GET /channels.
+func (s *Server) listChannels(c echo.Context) error {
+	query := c.QueryParams()
+	limit, err := channelLimit(query)
+	if err != nil {
+		return err
+	}
+	page, more := s.broker.Channels(query.Get("prefix"), query.Get("after"), limit)
+	found := make([]channelJSON, 0, len(page))
+	for _, st := range page {
+		found = append(found, channelJSON{st.Name, here(st)})
+	}
+	return answerJSON(c, struct {
+		Node     string        `json:"node"`
+		Channels []channelJSON `json:"channels"`
+		More     bool          `json:"more"`
+	}{s.node, found, more})
+}
+
+func channelLimit(query url.Values) (int, error) {
+	text := query.Get("limit")
+	if text == "" {
+		return defaultChannels, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > maxChannels {
+		return 0, badRequest("limit is a number from 1 to %d", maxChannels)
+	}
+	return n, nil
+}
+
+// logJSON is what the log has of a channel.
+type logJSON struct {
+	Base   *string `json:"base"`
+	First  *string `json:"first"`
+	Last   *string `json:"last"`
+	Events uint64  `json:"events"`
+}
+
+// shownChannel is a channel looked into.
+type shownChannel struct {
+	Channel string       `json:"channel"`
+	Log     logJSON      `json:"log"`
+	Node    string       `json:"node"`
+	Here    *hereJSON    `json:"here"` // null: no reader on this node
+	Readers []readerJSON `json:"readers"`
+	More    bool         `json:"more"` // there are more readers
+}
+
+type readerJSON struct {
+	Connection string `json:"connection,omitempty"`
+	Transport  string `json:"transport"`
+	User       string `json:"user,omitempty"`
+	Position   string `json:"position"`
+	Lag        uint64 `json:"lag"`
+}
+
+// showChannel is GET /channels/{channel}.
+func (s *Server) showChannel(c echo.Context) error {
+	channel := c.Param("channel")
+	if err := streams.ValidChannel(channel); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(c.Request().Context(), historyWait)
+	defer cancel()
+	kept, err := s.broker.Retained(ctx, channel)
+	if err != nil {
+		return err
+	}
+	shown := shownChannel{
+		Channel: channel, Node: s.node,
+		Log: logJSON{orNull(kept.Base), orNull(kept.First), orNull(kept.Last), kept.Events()},
+	}
+	if state, followed := s.broker.Channel(channel); followed {
+		known := here(state)
+		shown.Here = &known
+	}
+	shown.Readers, shown.More = s.readers(channel)
+	return answerJSON(c, shown)
+}
+
+func (s *Server) readers(channel string) ([]readerJSON, bool) {
+	found, more := s.broker.Readers(channel, maxReaders)
+	readers := make([]readerJSON, 0, len(found))
+	for _, r := range found {
+		shown := readerJSON{Transport: "poll", Position: r.Position.String(), Lag: r.Behind}
+		if f, ok := r.Waiter.(*feed); ok {
+			shown.Connection, shown.Transport, shown.User = s.whose(f)
+		}
+		readers = append(readers, shown)
+	}
+	return readers, more
+}
+
+// whose says who reads with a feed.
+func (s *Server) whose(f *feed) (connection, transport, user string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	transport = "websocket"
+	if f.admission.open == &s.open.sse {
+		transport = "sse"
+	}
+	if f.claims != nil {
+		user = f.claims.Subject
+	}
+	return f.id, transport, user
+}
+
+// orNull is how an ID that is not known stands in JSON.
+func orNull(id streams.ID) *string {
+	if id.IsZero() {
+		return nil
+	}
+	text := id.String()
+	return &text
+}
+
+func answerJSON(c echo.Context, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, body)
+}
