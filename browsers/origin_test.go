@@ -60,9 +60,9 @@ func besidePages(addr string) string {
 }
 
 // token makes a JWT with the program's own command.
-func token(t testing.TB, subscribe string) string {
+func token(t testing.TB, subscribe string, flags ...string) string {
 	t.Helper()
-	cmd := exec.Command(program, "token", "--jwt-secret", secret, "--sub", "ann", "--subscribe", subscribe)
+	cmd := exec.Command(program, append([]string{"token", "--jwt-secret", secret, "--sub", "ann", "--subscribe", subscribe}, flags...)...)
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(fmt.Errorf("runnel token: %w", err))

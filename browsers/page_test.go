@@ -41,6 +41,7 @@ type event struct {
 // page is an open page of one browser with one feed.
 type page struct {
 	t        testing.TB
+	number   int
 	label    string
 	socket   bool
 	channels []string
@@ -82,7 +83,7 @@ func openEverywhere(t testing.TB, v view) (pages []*page) {
 // open opens a page, which the test closes.
 func (c *troupe) open(t testing.TB, b *browser, kind string, v view) *page {
 	number := int(lastPage.Add(1))
-	p := &page{t: t, label: b.name + " " + kind, socket: kind != "eventsource", channels: v.channels}
+	p := &page{t: t, number: number, label: b.name + " " + kind, socket: kind != "eventsource", channels: v.channels}
 	c.mu.Lock()
 	c.pages[number] = p
 	c.mu.Unlock()

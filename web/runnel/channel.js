@@ -1,5 +1,5 @@
 import { Emitter } from './emitter.js'
-import { Backoff, Pause } from './line.js'
+import { Backoff, Pause } from './wait.js'
 import { HubError, passing } from './requests.js'
 
 /**

@@ -1,69 +1,6 @@
 import { Poll, Stream } from './feeds.js'
-import { Socket } from './socket.js'
-
-/** Waits that grow, each by chance within its bound ("full jitter"). */
-export class Backoff {
-  #tries = 0
-
-  constructor ({ backoffMin, backoffMax }, random = Math.random) {
-    this.min = backoffMin
-    this.max = backoffMax
-    this.random = random
-  }
-
-  /** The next wait in ms, no shorter than least. */
-  next (least = 0) {
-    const bound = Math.min(this.max, this.min * 2 ** this.#tries++)
-    return least + bound * this.random()
-  }
-
-  reset () { this.#tries = 0 }
-}
-
-/** A timer that can be cut short. */
-export class Pause {
-  #timer
-  #done
-
-  wait (ms) {
-    this.cut()
-    return new Promise(resolve => {
-      this.#done = resolve
-      this.#timer = setTimeout(() => this.cut(), ms)
-    })
-  }
-
-  cut () {
-    clearTimeout(this.#timer)
-    this.#done?.()
-    this.#done = undefined
-  }
-}
-
-/** Which rung worked last in this browser, for a while. */
-export class Remembered {
-  #key
-  #life
-  #rung = null
-  #until = 0
-
-  constructor (hub) {
-    this.#key = `runnel ${hub.url}`
-    this.#life = hub.timing.winnerFor
-    try {
-      const [rung, until] = (localStorage.getItem(this.#key) ?? '').split(' ')
-      if (Number(until) <= Date.now() + this.#life) [this.#rung, this.#until] = [rung, Number(until)]
-    } catch {} // no storage: it is remembered by this page alone
-  }
-
-  get rung () { return Date.now() < this.#until ? this.#rung : null }
-
-  set rung (rung) {
-    this.#rung = rung
-    this.#until = Date.now() + this.#life
-    try { localStorage.setItem(this.#key, `${rung} ${this.#until}`) } catch {}
-  }
-}
+import { Socket, kindOf } from './socket.js'
+import { Backoff, Pause, Remembered } from './wait.js'
 
 const rungs = { ws: Socket, sse: Stream, poll: Poll }
 
@@ -109,8 +46,7 @@ export class Line {
     this.channels.add(name)
     if (this.#active?.join) this.#active.join(name)
     else if (this.#active) this.#replace()
-    else if (this.channels.size === 1) queueMicrotask(() => this.#attempt()) // with those that join in the same go
-    else for (const link of this.#trying) link.join?.(name)
+    else if (this.channels.size === 1 || this.state === 'refused') queueMicrotask(() => this.#attempt()) // with those that join in the same go
   }
 
   leave (name) {
@@ -205,10 +141,10 @@ export class Line {
     this.#stop()
     this.#active = link
     before?.close()
-    this.#backoff.reset()
     this.#winner.rung = link.rung
-    for (const name of this.channels) link.join?.(name)
     this.#set('connected')
+    if (link.join) for (const name of this.channels) link.join(name)
+    else if (link.channels.join() !== [...this.channels].join()) this.#replace() // some came or went meanwhile
     if (link.rung !== this.#ladder[0]) this.#climbSoon(this.#climb)
     else this.#climb = this.#hub.timing.climbMin
   }
@@ -218,21 +154,34 @@ export class Line {
     const lived = Date.now() - this.#active.since
     this.#active = null
     this.#stop()
-    if (why.kind !== 'broken') return this.#fail(why)
-    if (lived > this.#hub.timing.patience) this.#attempt() // cut, perhaps at a fixed age: the same rung again, at once
-    else this.#retry(why.retryAfter ?? 0)
+    if (lived > this.#hub.timing.patience) this.#backoff.reset() // cut, perhaps at a fixed age: the same rung again
+    if (why.kind === 'broken') this.#retry(why.retryAfter ?? 0)
+    else this.#fail(why)
   }
 
   /** The hub said no: trying another rung would not help. */
   async #fail ({ kind, retryAfter = 0 }) {
     this.#stop()
-    if (kind === 'refused' || (kind === 'token' && !this.#hub.tokens.renewable)) return this.#set('refused')
-    if (kind === 'token') {
-      const round = this.#round
-      try { await this.#hub.tokens.refresh() } catch {}
-      if (round !== this.#round) return
+    const round = this.#round
+    if (kind === 'token' && !this.#hub.tokens.renewable) return this.#set('refused')
+    if (kind === 'token') try { await this.#hub.tokens.refresh() } catch {}
+    if (kind === 'refused' && !(await this.#sortOut())) return round === this.#round && this.#set('refused')
+    if (round === this.#round) this.#retry(retryAfter)
+  }
+
+  /** Drops the channels that cannot be read, and reports whether there were some and others are left. */
+  async #sortOut () {
+    const before = this.channels.size
+    for (const name of [...this.channels]) {
+      try {
+        await this.#hub.requests.json(`/channels/${encodeURIComponent(name)}/events?limit=1`)
+      } catch ({ code, message }) {
+        if (kindOf(code) !== 'refused') continue
+        this.channels.delete(name)
+        this.#session.refused(name, { code, message })
+      }
     }
-    this.#retry(retryAfter)
+    return this.channels.size > 0 && this.channels.size < before
   }
 
   async #retry (least) {

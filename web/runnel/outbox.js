@@ -1,4 +1,4 @@
-import { Backoff, Pause } from './line.js'
+import { Backoff, Pause } from './wait.js'
 import { HubError, passing, uncertain } from './requests.js'
 
 const most = 1000 // publishes that wait

@@ -40,10 +40,16 @@ export class Session {
   leave (name) {
     if (!this.#places.delete(name)) return
     const line = this.#lines.find(l => l.channels.has(name))
-    line.leave(name)
-    if (line.channels.size > 0) return
+    line?.leave(name)
+    if (!line || line.channels.size > 0) return
     line.close()
     this.#lines.splice(this.#lines.indexOf(line), 1)
+  }
+
+  /** A channel that cannot be read. */
+  refused (name, error) {
+    this.#places.delete(name)
+    this.#hub.tabs.deliver(name, 'error', error, null)
   }
 
   get channels () { return [...this.#places.keys()] }
