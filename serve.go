@@ -31,6 +31,7 @@ type node struct {
 	verifier *auth.Verifier
 	broker   *streams.Broker
 	server   *server.Server
+	lab      *lab // in demo mode, without TLS; else nil
 }
 
 // serve runs the hub until ctx ends and it has drained.
@@ -81,8 +82,22 @@ func (n *node) serverConfig(cfg *Config) server.Config {
 		TLSCert:      cfg.TLSCert, TLSKey: cfg.TLSKey,
 		AdminElsewhere: cfg.AdminListen != "", Reconnects: n.store.reconnects,
 	}
-	c.Page = web.Handler(n.name, cfg.Demo())
+	c.Page = n.pages(cfg)
 	return c
+}
+
+// pages are what browsers get, in demo mode with the firewall lab; its proxies
+// do not speak TLS.
+func (n *node) pages(cfg *Config) server.Page {
+	pages := web.Handler(n.name, cfg.Demo())
+	if !cfg.Demo() || cfg.TLSCert != "" {
+		return pages
+	}
+	n.lab = newLab(n.log)
+	return demoPages{pages, n.lab, func(r *http.Request) error {
+		_, err := n.verifier.Request(r.Context(), r)
+		return err
+	}}
 }
 
 // keys is who may do what, with the tickets that all nodes of a store share.
@@ -116,6 +131,10 @@ func (n *node) run(ctx context.Context, listener net.Listener) error {
 	tasks.Go(func() { handBack(beside) })
 	cfg := n.config.Load()
 	tasks.Go(func() { n.publishFigures(beside) })
+	if n.lab != nil {
+		n.lab.open(listener.Addr().String())
+		tasks.Go(func() { n.lab.run(beside) })
+	}
 	if cfg.AdminListen != "" {
 		admin, err := net.Listen("tcp", cfg.AdminListen)
 		if err != nil {

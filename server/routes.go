@@ -121,9 +121,6 @@ func (s *Server) orPage(c echo.Context, err error) error {
 	if s.page == nil || !errors.Is(err, echo.ErrNotFound) || !s.page.Has(c.Request().URL.Path) {
 		return err
 	}
-	if m := c.Request().Method; m != http.MethodGet && m != http.MethodHead {
-		return err
-	}
 	s.page.ServeHTTP(c.Response(), c.Request())
 	return nil
 }

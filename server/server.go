@@ -46,7 +46,7 @@ type Config struct {
 	// of its own. Else an admin token opens them.
 	AdminElsewhere bool
 
-	// Page answers GET and HEAD for what it has; nil: GET / gives name
+	// Page answers for what it has, whatever the method; nil: GET / gives name
 	// and version.
 	Page Page
 
@@ -55,7 +55,8 @@ type Config struct {
 	Reconnects func() uint64
 }
 
-// Page is files for browsers beside the hub's own surface.
+// Page is what browsers get beside the hub's own surface. It checks by itself
+// who may do more than read.
 type Page interface {
 	http.Handler
 	Has(path string) bool
