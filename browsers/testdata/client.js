@@ -5,11 +5,11 @@ const timing = {
   climbMin: 2000, climbMax: 4000, beat: 200, silence: 1000,
 };
 
-// Beside the client's options: tokens, which are handed out one after the
+// Beside the client's options: module, where it comes from, tokens, which are handed out one after the
 // other, start, where reading begins, and publish, how many events the page
 // publishes to its first channel.
-export async function follow(hub, channels, saw, { tokens, publish = 0, start, ...options }) {
-  const { connect } = await import(new URL("/runnel.js", hub));
+export async function follow(hub, channels, saw, { module = hub, tokens, publish = 0, start, ...options }) {
+  const { connect } = await import(new URL("/runnel.js", module));
   if (tokens) {
     options.token = () => {
       saw({ type: "token" });

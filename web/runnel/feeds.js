@@ -120,8 +120,9 @@ export class Poll extends Link {
       for (let wait = 0; !this.over; wait = pollWait) {
         const page = await this.#ask(wait)
         if (this.over) return
+        const first = this.since === 0
         this.welcome({ heartbeat: (pollWait + spare) / 2000 })
-        this.#take(page)
+        this.#take(page, first)
         if (page.more) wait = 0
       }
     } catch (error) {
@@ -139,11 +140,9 @@ export class Poll extends Link {
     return await response.json()
   }
 
-  #take ({ events, gaps, last_event_id: cursor }) {
+  #take ({ events, gaps, last_event_id: cursor }, first) {
+    if (first) for (const name of this.channels) this.owner.message(name, 'start', { position: this.owner.position(name) ?? cursor })
     for (const gap of gaps) this.owner.message(gap.channel, 'gap', gap)
     for (const e of events) this.owner.message(e.channel, 'event', e)
-    for (const name of this.channels) {
-      if (this.owner.position(name) === null) this.owner.message(name, 'start', { position: cursor })
-    }
   }
 }
