@@ -23,6 +23,7 @@ var folders = map[string][]string{
 	"web":                 nil,
 	"client":              nil,
 	"faultproxy":          nil,
+	"hubtest":             nil,
 	"bench":               {"client", "faultproxy"},
 	"examples":            {"client"},
 	// Tests of the built program; nothing imports them.
@@ -32,7 +33,7 @@ var folders = map[string][]string{
 }
 
 // forTests are ours that any test may import.
-var forTests = []string{"faultproxy", "streams/streamstest"}
+var forTests = []string{"faultproxy", "hubtest", "streams/streamstest"}
 
 // libraries are those that one place each is to know, so that replacing one
 // means changing that place.
@@ -137,6 +138,9 @@ func TestImportRules(t *testing.T) {
 		{"client", "client.go", "runnel/streams", false},
 		{".", "main.go", "runnel/server", true},
 		{"docs", "main_test.go", "runnel/server", false},
+		{"docs", "main_test.go", "runnel/hubtest", true},
+		{"bench", "main.go", "runnel/hubtest", false},
+		{"hubtest", "node.go", "runnel/server", false},
 	} {
 		if got := mayImport(c.folder, c.file, c.imported); got != c.may {
 			t.Errorf("%s/%s imports %s: %v", c.folder, c.file, c.imported, got)

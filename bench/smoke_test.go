@@ -6,22 +6,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
-)
 
-// buildHub builds the hub; the program is removed with the test.
-func buildHub(t *testing.T) string {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), "runnel")
-	if output, err := exec.Command("go", "build", "-o", program, "runnel").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, output)
-	}
-	return program
-}
+	"runnel/hubtest"
+)
 
 // saved runs a command line and returns the results it saved and the tables.
 func saved(t *testing.T, args ...string) (*report, string) {
@@ -47,7 +38,10 @@ func saved(t *testing.T, args ...string) (*report, string) {
 // TestScenarios runs what differs most, small, against the built hub and the
 // ceiling: everything has to come, once and in order.
 func TestScenarios(t *testing.T) {
-	hub := buildHub(t)
+	hub, err := hubtest.Build(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		line       string
 		rows       int

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"runnel/hubtest"
 	"runnel/streams/streamstest"
 )
 
@@ -45,13 +46,13 @@ func clients(t testing.TB, options string, v view) (pages []*page) {
 // on all; handlers that throw do no harm.
 func TestClientOnEachRung(t *testing.T) {
 	t.Parallel()
-	hub := startNode(t)
+	hub := hubtest.Start(t)
 	for _, rung := range append(rungs, "") {
 		name := "rung-" + rung
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			proxy := proxied(t, hub)
-			p := &publisher{t: t, url: hub.url, channel: name}
+			p := &publisher{t: t, url: hub.URL, channel: name}
 			pages := clients(t, options(rung, nil), view{hub: "http://" + proxy.Addr(), channels: []string{p.channel}})
 			p.publish(5)
 			awaitAll(pages, p)
@@ -78,12 +79,12 @@ func TestClientPublishes(t *testing.T) {
 	for _, rung := range []string{"ws", "sse"} {
 		t.Run(rung, func(t *testing.T) {
 			t.Parallel()
-			hub := startNode(t, "--store", "bolt:"+filepath.Join(t.TempDir(), "runnel.db"))
+			hub := hubtest.Start(t, "--store", "bolt:"+filepath.Join(t.TempDir(), "runnel.db"))
 			const total = 200
-			pages := clients(t, options(rung, map[string]any{"publish": total, "start": map[string]any{"lastEventId": "earliest"}}), view{hub: hub.url, channels: []string{"out"}})
+			pages := clients(t, options(rung, map[string]any{"publish": total, "start": map[string]any{"lastEventId": "earliest"}}), view{hub: hub.URL, channels: []string{"out"}})
 			pages[0].await("published", 50)
-			hub.kill()
-			hub.restart()
+			hub.Kill()
+			hub.Restart()
 			for _, page := range pages {
 				page.await("published", total)
 			}
@@ -120,13 +121,13 @@ func compareIDs(a, b string) int {
 // every rung, and nothing is missed.
 func TestClientRenewsItsToken(t *testing.T) {
 	t.Parallel()
-	hub := startNode(t, "--api-key", apiKey, "--jwt-secret", secret, "--origin", cast(t).site())
+	hub := hubtest.Start(t, "--api-key", apiKey, "--jwt-secret", secret, "--origin", cast(t).site())
 	for _, rung := range rungs {
 		t.Run(rung, func(t *testing.T) {
 			t.Parallel()
-			p := &publisher{t: t, url: hub.url, key: apiKey, channel: "team:" + rung}
+			p := &publisher{t: t, url: hub.URL, key: apiKey, channel: "team:" + rung}
 			tokens := []string{"nonsense", token(t, "team:*", "--ttl", "3s"), token(t, "team:*", "--ttl", "6s"), token(t, "team:*")}
-			pages := clients(t, options(rung, map[string]any{"tokens": tokens}), view{hub: hub.url, channels: []string{p.channel}})
+			pages := clients(t, options(rung, map[string]any{"tokens": tokens}), view{hub: hub.URL, channels: []string{p.channel}})
 			for range 20 {
 				p.publish(1)
 				awaitAll(pages, p)
@@ -151,22 +152,22 @@ func TestClientRenewsItsToken(t *testing.T) {
 func TestClientOnTwoNodes(t *testing.T) {
 	t.Parallel()
 	redis := streamstest.StartRedis(t)
-	nodes := []*node{startNode(t, "--store", redis.URL()), startNode(t, "--store", redis.URL())}
+	nodes := []*hubtest.Node{hubtest.Start(t, "--store", redis.URL()), hubtest.Start(t, "--store", redis.URL())}
 	proxy := proxied(t, nodes[0])
-	p := &publisher{t: t, url: nodes[0].url, channel: "both"}
+	p := &publisher{t: t, url: nodes[0].URL, channel: "both"}
 	v := view{hub: "http://" + proxy.Addr(), channels: []string{p.channel}}
 	var pages []*page
 	for _, rung := range rungs {
 		pages = append(pages, clients(t, options(rung, nil), v)...)
 	}
 	for i := range 6 {
-		proxy.SetTarget(nodes[(i+1)%2].addr)
+		proxy.SetTarget(nodes[(i+1)%2].Addr)
 		proxy.Reset()
 		p.publish(10)
 		awaitAll(pages, p)
 	}
-	proxy.SetTarget(nodes[0].addr)
-	nodes[1].kill()
+	proxy.SetTarget(nodes[0].Addr)
+	nodes[1].Kill()
 	proxy.Reset()
 	p.publish(10)
 	awaitAll(pages, p)
@@ -178,9 +179,9 @@ func TestClientOnTwoNodes(t *testing.T) {
 // user have theirs.
 func TestClientSharesOneConnection(t *testing.T) {
 	t.Parallel()
-	hub := startNode(t)
-	p := &publisher{t: t, url: hub.url, channel: "tabs"}
-	v := view{hub: hub.url, channels: []string{p.channel}}
+	hub := hubtest.Start(t)
+	p := &publisher{t: t, url: hub.URL, channel: "tabs"}
+	v := view{hub: hub.URL, channels: []string{p.channel}}
 	c := cast(t)
 	for _, b := range c.browsers {
 		p.published = nil
@@ -212,9 +213,9 @@ func TestClientSharesOneConnection(t *testing.T) {
 	}
 }
 
-func connections(t testing.TB, hub *node) (n int) {
+func connections(t testing.TB, hub *hubtest.Node) (n int) {
 	t.Helper()
-	resp, err := http.Get(hub.url + "/healthz")
+	resp, err := http.Get(hub.URL + "/healthz")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,11 +4,12 @@ import (
 	"testing"
 
 	"runnel/faultproxy"
+	"runnel/hubtest"
 )
 
 func TestLiveAndCut(t *testing.T) {
 	t.Parallel()
-	hub := startNode(t)
+	hub := hubtest.Start(t)
 	for name, cut := range map[string]func(*faultproxy.Proxy) int{
 		"fin": (*faultproxy.Proxy).Cut,
 		"rst": (*faultproxy.Proxy).Reset,
@@ -16,7 +17,7 @@ func TestLiveAndCut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			proxy := proxied(t, hub)
-			p := &publisher{t: t, url: hub.url, channel: "cut-" + name}
+			p := &publisher{t: t, url: hub.URL, channel: "cut-" + name}
 			pages := everywhere(t, view{hub: "http://" + proxy.Addr(), channels: []string{p.channel}})
 			p.publish(5)
 			awaitAll(pages, p)
@@ -36,12 +37,12 @@ func TestLiveAndCut(t *testing.T) {
 // these ends after so many bytes, wherever that is.
 func TestCutWithinABlock(t *testing.T) {
 	t.Parallel()
-	hub := startNode(t)
+	hub := hubtest.Start(t)
 	for _, withReset := range []bool{false, true} {
 		t.Run(map[bool]string{false: "fin", true: "rst"}[withReset], func(t *testing.T) {
 			t.Parallel()
 			proxy := proxied(t, hub)
-			p := &publisher{t: t, url: hub.url, channel: "block"}
+			p := &publisher{t: t, url: hub.URL, channel: "block"}
 			if withReset {
 				p.channel += "-rst"
 			}

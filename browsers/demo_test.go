@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"runnel/hubtest"
 )
 
 // plotted counts the plots that show a figure and a line.
@@ -20,7 +22,7 @@ const plotted = `[...document.querySelectorAll(".plot")].filter((plot) =>
 
 func TestDemoDashboard(t *testing.T) {
 	t.Parallel()
-	d := openDemo(t, startNode(t))
+	d := openDemo(t, hubtest.Start(t))
 	d.until("six plots with figures", plotted+` === 6`)
 	d.until("two feeds are counted", `/^[23]$/.test(document.querySelector(".plot .value").textContent)`)
 	at := d.text(`#dashboard [data-part="position"]`)
@@ -31,12 +33,12 @@ func TestDemoDashboard(t *testing.T) {
 
 func TestDemoRoom(t *testing.T) {
 	t.Parallel()
-	hub := startNode(t)
+	hub := hubtest.Start(t)
 	d := openDemo(t, hub)
 	d.say("first words")
 	d.say(`<img src=x onerror="alert(1)"> & "quotes"`)
 	d.untilBoth(2)
-	if ids := hub.history(t, "chat:lobby"); !slices.Equal(d.ids("socket"), ids) || !slices.Equal(d.ids("sse"), ids) {
+	if ids := history(t, hub, "chat:lobby"); !slices.Equal(d.ids("socket"), ids) || !slices.Equal(d.ids("sse"), ids) {
 		t.Errorf("the log has %v, the WebSocket shows %v, SSE %v", ids, d.ids("socket"), d.ids("sse"))
 	}
 	d.clean()
@@ -44,12 +46,12 @@ func TestDemoRoom(t *testing.T) {
 
 func TestDemoPublish(t *testing.T) {
 	t.Parallel()
-	hub := startNode(t)
+	hub := hubtest.Start(t)
 	d := openDemo(t, hub)
 	d.click("#publish-form button")
 	d.until("the answer", `document.querySelector("#publish .outcome .id")`)
 	d.untilBoth(1)
-	if ids := hub.history(t, "chat:lobby"); len(ids) != 1 || d.text("#publish .outcome .id") != ids[0] {
+	if ids := history(t, hub, "chat:lobby"); len(ids) != 1 || d.text("#publish .outcome .id") != ids[0] {
 		t.Errorf("the log has %v, the page says %s", ids, d.text("#publish .outcome .id"))
 	}
 	out, err := exec.Command("sh", "-c", d.text("#curl-publish")).CombinedOutput()
@@ -70,11 +72,11 @@ func TestDemoPublish(t *testing.T) {
 // Ten seconds without a side lose nothing, and the page says so.
 func TestDemoCut(t *testing.T) {
 	t.Parallel()
-	hub := startNode(t)
+	hub := hubtest.Start(t)
 	d := openDemo(t, hub)
 	d.say("before")
 	d.untilBoth(1)
-	before := hub.history(t, "chat:lobby")[0]
+	before := history(t, hub, "chat:lobby")[0]
 	for _, panel := range []string{"#socket", "#sse", "#dashboard"} {
 		d.click(panel + ` [data-part="cut"]`)
 	}
@@ -84,7 +86,7 @@ func TestDemoCut(t *testing.T) {
 	}
 	d.shoot("cut")
 	d.untilBoth(4)
-	if ids := hub.history(t, "chat:lobby"); !slices.Equal(d.ids("socket"), ids) || !slices.Equal(d.ids("sse"), ids) {
+	if ids := history(t, hub, "chat:lobby"); !slices.Equal(d.ids("socket"), ids) || !slices.Equal(d.ids("sse"), ids) {
 		t.Errorf("the log has %v, the WebSocket shows %v, SSE %v", ids, d.ids("socket"), d.ids("sse"))
 	}
 	said := fmt.Sprintf("Missed nothing: meanwhile 3 events came after %s.", before)
@@ -100,15 +102,15 @@ func TestDemoCut(t *testing.T) {
 // The page goes on by itself when the hub comes back, as another node.
 func TestDemoRestart(t *testing.T) {
 	t.Parallel()
-	hub := startNode(t, "--store", "bolt:"+filepath.Join(t.TempDir(), "runnel.db"))
+	hub := hubtest.Start(t, "--store", "bolt:"+filepath.Join(t.TempDir(), "runnel.db"))
 	d := openDemo(t, hub)
 	d.say("before")
 	d.untilBoth(1)
 	node := d.text("#node")
-	hub.kill()
+	hub.Kill()
 	d.until("the page notices", `document.querySelectorAll('[data-state="live"]').length === 0`)
-	hub.restart()
-	(&publisher{t: t, url: hub.url, channel: "chat:lobby"}).publish(2)
+	hub.Restart()
+	(&publisher{t: t, url: hub.URL, channel: "chat:lobby"}).publish(2)
 	d.untilBoth(3)
 	d.until("the new node's name", fmt.Sprintf(`document.getElementById("node").textContent !== %q`, node))
 	if at, name := d.text("#dashboard-channel"), d.text("#node"); at != "$node:"+name {
@@ -120,7 +122,7 @@ func TestDemoRestart(t *testing.T) {
 
 func TestDemoLooks(t *testing.T) {
 	t.Parallel()
-	hub := startNode(t)
+	hub := hubtest.Start(t)
 	d := openDemo(t, hub)
 	for _, text := range []string{"Deploy of build 4711 is through.", "Thanks! Who watches the queue?",
 		"A longer one, to see how it breaks: " + strings.Repeat("the quick brown fox ", 8)} {
@@ -146,9 +148,9 @@ func TestDemoLooks(t *testing.T) {
 }
 
 // history is the IDs of a channel's events, as the log has them.
-func (n *node) history(t testing.TB, channel string) (ids []string) {
+func history(t testing.TB, hub *hubtest.Node, channel string) (ids []string) {
 	t.Helper()
-	resp, err := web.Get(n.url + "/channels/" + channel + "/events")
+	resp, err := web.Get(hub.URL + "/channels/" + channel + "/events")
 	if err != nil {
 		t.Fatal(err)
 	}

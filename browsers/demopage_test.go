@@ -14,13 +14,15 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"runnel/hubtest"
 )
 
 // demo is the hub's own page in a window of Chromium.
 type demo struct {
 	t   testing.TB
 	tab context.Context
-	hub *node
+	hub *hubtest.Node
 
 	mu       sync.Mutex
 	console  []string
@@ -28,7 +30,7 @@ type demo struct {
 }
 
 // openDemo opens the page at "/" and returns when its three feeds are live.
-func openDemo(t testing.TB, hub *node) *demo {
+func openDemo(t testing.TB, hub *hubtest.Node) *demo {
 	t.Helper()
 	tab, end := chromedp.NewContext(cast(t).browsers[0].tab)
 	t.Cleanup(end)
@@ -43,7 +45,7 @@ func openDemo(t testing.TB, hub *node) *demo {
 		t.Fatal(err)
 	}
 	d.resize(1280, false, false)
-	d.do(chromedp.Navigate(hub.url))
+	d.do(chromedp.Navigate(hub.URL))
 	d.until("three live feeds", `document.querySelectorAll('[data-state="live"]').length === 3`)
 	return d
 }
@@ -83,7 +85,7 @@ func (d *demo) clean() {
 	}
 	for _, url := range d.requests {
 		_, rest, _ := strings.Cut(url, "://")
-		if host, _, _ := strings.Cut(rest, "/"); host != d.hub.addr {
+		if host, _, _ := strings.Cut(rest, "/"); host != d.hub.Addr {
 			d.t.Errorf("the page requests %s", url)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"runnel/faultproxy"
+	"runnel/hubtest"
 	"runnel/streams/streamstest"
 )
 
@@ -17,24 +18,24 @@ import (
 func TestDrain(t *testing.T) {
 	t.Parallel()
 	store := streamstest.StartRedis(t).URL()
-	old := startNode(t, "--store", store, "--drain", "2s")
-	fresh := startNode(t, "--store", store)
+	old := hubtest.Start(t, "--store", store, "--drain", "2s")
+	fresh := hubtest.Start(t, "--store", store)
 	proxy := proxied(t, old)
-	p := &publisher{t: t, url: fresh.url, channel: "drained"}
+	p := &publisher{t: t, url: fresh.URL, channel: "drained"}
 	pages := everywhere(t, view{hub: "http://" + proxy.Addr(), channels: []string{p.channel}})
 	p.publish(5)
 	awaitAll(pages, p)
-	old.signal(syscall.SIGTERM)
-	proxy.SetTarget(fresh.addr)
+	old.Signal(syscall.SIGTERM)
+	proxy.SetTarget(fresh.Addr)
 	for draining := true; draining; {
 		p.publish(1)
 		select {
-		case <-old.ended:
+		case <-old.Ended():
 			draining = false
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-	old.awaitExit()
+	old.AwaitExit()
 	p.publish(5)
 	awaitAll(pages, p)
 	settled(pages)
@@ -49,39 +50,39 @@ func TestDrain(t *testing.T) {
 func TestComeWhileDraining(t *testing.T) {
 	t.Parallel()
 	store := streamstest.StartRedis(t).URL()
-	old := startNode(t, "--store", store, "--drain", "6s")
-	fresh := startNode(t, "--store", store)
+	old := hubtest.Start(t, "--store", store, "--drain", "6s")
+	fresh := hubtest.Start(t, "--store", store)
 	proxy := proxied(t, fresh)
-	p := &publisher{t: t, url: fresh.url, channel: "drained"}
+	p := &publisher{t: t, url: fresh.URL, channel: "drained"}
 	pages := everywhere(t, view{hub: "http://" + proxy.Addr(), channels: []string{p.channel}})
-	holdFeeds(t, old.url, 2) // so that the drain takes its time
+	holdFeeds(t, old.URL, 2) // so that the drain takes its time
 	p.publish(5)
 	awaitAll(pages, p)
-	proxy.SetTarget(old.addr)
-	old.signal(syscall.SIGTERM)
+	proxy.SetTarget(old.Addr)
+	old.Signal(syscall.SIGTERM)
 	proxy.Cut()
 	for _, page := range pages {
 		page.awaitRefused()
 	}
 	p.publish(5)
-	proxy.SetTarget(fresh.addr)
+	proxy.SetTarget(fresh.Addr)
 	awaitAll(pages, p)
 	settled(pages)
-	old.awaitExit()
+	old.AwaitExit()
 }
 
 // A page over a limit comes again, and goes on where it was.
 func TestRefusedForNow(t *testing.T) {
 	t.Parallel()
-	hub := startNode(t, "--max-connections-per-ip", "4")
+	hub := hubtest.Start(t, "--max-connections-per-ip", "4")
 	proxy := proxied(t, hub)
-	p := &publisher{t: t, url: hub.url, channel: "refused"}
+	p := &publisher{t: t, url: hub.URL, channel: "refused"}
 	pages := everywhere(t, view{hub: "http://" + proxy.Addr(), channels: []string{p.channel}})
 	p.publish(5)
 	awaitAll(pages, p)
 	proxy.Set(faultproxy.Faults{Refuse: true})
 	proxy.Cut()
-	release := holdFeeds(t, hub.url, 4)
+	release := holdFeeds(t, hub.URL, 4)
 	p.publish(5)
 	proxy.Set(faultproxy.Faults{})
 	for _, page := range pages {

@@ -5,17 +5,19 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"runnel/hubtest"
 )
 
 // Several channels share a connection, and each goes on exactly.
 func TestSeveralChannels(t *testing.T) {
 	t.Parallel()
-	hub := startNode(t)
+	hub := hubtest.Start(t)
 	proxy := proxied(t, hub)
 	channels := []string{"several:a", "several:b", "several:c"}
 	var publishers []*publisher
 	for _, channel := range channels {
-		publishers = append(publishers, &publisher{t: t, url: hub.url, channel: channel})
+		publishers = append(publishers, &publisher{t: t, url: hub.URL, channel: channel})
 	}
 	pages := everywhere(t, view{hub: "http://" + proxy.Addr(), channels: channels})
 	for round := range 4 {
@@ -35,9 +37,9 @@ func TestSeveralChannels(t *testing.T) {
 // An ephemeral event comes live, and moves no position.
 func TestEphemeral(t *testing.T) {
 	t.Parallel()
-	hub := startNode(t)
+	hub := hubtest.Start(t)
 	proxy := proxied(t, hub)
-	p := &publisher{t: t, url: hub.url, channel: "ephemeral"}
+	p := &publisher{t: t, url: hub.URL, channel: "ephemeral"}
 	pages := everywhere(t, view{hub: "http://" + proxy.Addr(), channels: []string{p.channel}})
 	p.publish(1)
 	awaitAll(pages, p)
@@ -73,9 +75,9 @@ func (p *page) heard(data string) (count int) {
 // A script hears that a silent feed is alive.
 func TestHeartbeat(t *testing.T) {
 	t.Parallel()
-	hub := startNode(t, "--heartbeat", "1s")
-	p := &publisher{t: t, url: hub.url, channel: "silent"}
-	pages := everywhere(t, view{hub: hub.url, channels: []string{p.channel}})
+	hub := hubtest.Start(t, "--heartbeat", "1s")
+	p := &publisher{t: t, url: hub.URL, channel: "silent"}
+	pages := everywhere(t, view{hub: hub.URL, channels: []string{p.channel}})
 	for _, page := range pages {
 		if page.socket {
 			page.await("heartbeat", 3)

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"runnel/faultproxy"
+	"runnel/hubtest"
 )
 
 // What was trimmed while a page was away is counted exactly. The hub is
@@ -12,16 +13,16 @@ import (
 // what the log has dropped.
 func TestTrimmed(t *testing.T) {
 	t.Parallel()
-	hub := startNode(t, "--history", "10", "--store", "bolt:"+filepath.Join(t.TempDir(), "runnel.db"))
+	hub := hubtest.Start(t, "--history", "10", "--store", "bolt:"+filepath.Join(t.TempDir(), "runnel.db"))
 	proxy := proxied(t, hub)
-	p := &publisher{t: t, url: hub.url, channel: "trimmed"}
+	p := &publisher{t: t, url: hub.URL, channel: "trimmed"}
 	pages := everywhere(t, view{hub: "http://" + proxy.Addr(), channels: []string{p.channel}})
 	p.publish(5)
 	awaitAll(pages, p)
 	proxy.Set(faultproxy.Faults{Refuse: true})
 	proxy.Cut()
-	hub.stop()
-	hub.restart()
+	hub.Stop()
+	hub.Restart()
 	p.publish(50)
 	proxy.Set(faultproxy.Faults{})
 	for _, page := range pages {

@@ -1,27 +1,19 @@
 package browsers
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
-	"math/big"
-	"net"
-	"os"
-	"path/filepath"
 	"testing"
-	"time"
+
+	"runnel/hubtest"
 )
 
 // Over HTTP/2 a page may have more feeds than the six connections that
 // browsers allow per host: they share one.
 func TestHTTP2(t *testing.T) {
 	t.Parallel()
-	cert, key := selfSigned(t)
-	hub := startNode(t, "--tls-cert", cert, "--tls-key", key)
+	cert, key := hubtest.Certificate(t, t.TempDir(), "a hub for browsers")
+	hub := hubtest.Start(t, "--tls-cert", cert, "--tls-key", key)
 	proxy := proxied(t, hub)
-	p := &publisher{t: t, url: hub.url, channel: "shared"}
+	p := &publisher{t: t, url: hub.URL, channel: "shared"}
 	c := cast(t)
 	var pages []*page
 	for i := range 20 {
@@ -44,38 +36,4 @@ func TestHTTP2(t *testing.T) {
 	p.publish(50)
 	awaitAll(pages, p)
 	settled(pages)
-}
-
-// selfSigned makes a certificate for the loopback, and returns its files.
-func selfSigned(t testing.TB) (cert, key string) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()),
-		NotBefore:    time.Now().Add(-time.Hour),
-		NotAfter:     time.Now().Add(time.Hour),
-		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
-	}
-	public, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	return writePEM(t, dir, "CERTIFICATE", public), writePEM(t, dir, "PRIVATE KEY", secret)
-}
-
-func writePEM(t testing.TB, dir, kind string, b []byte) string {
-	t.Helper()
-	path := filepath.Join(dir, kind[:4]+".pem")
-	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: b}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"runnel/hubtest"
 	"runnel/streams/streamstest"
 )
 
@@ -15,11 +16,11 @@ import (
 func TestLinesOfALog(t *testing.T) {
 	t.Parallel()
 	redis := streamstest.StartRedis(t)
-	in, out := startNode(t, "--store", redis.URL()), startNode(t, "--store", redis.URL())
+	in, out := hubtest.Start(t, "--store", redis.URL()), hubtest.Start(t, "--store", redis.URL())
 	const count = 300
-	pages := everywhere(t, view{hub: out.url, channels: []string{"log"}})
-	publish := exec.Command(program, "publish", "log", "--json", "--url", in.url)
-	said := &output{}
+	pages := everywhere(t, view{hub: out.URL, channels: []string{"log"}})
+	publish := exec.Command(hubtest.Program, "publish", "log", "--json", "--url", in.URL)
+	said := &hubtest.Output{}
 	publish.Stderr = said
 	lines, err := publish.StdinPipe()
 	if err != nil {
@@ -40,11 +41,11 @@ func TestLinesOfALog(t *testing.T) {
 		}
 		switch i {
 		case count / 3:
-			out.kill()
-			out.restart()
+			out.Kill()
+			out.Restart()
 		case 2 * count / 3:
-			in.kill()
-			in.restart()
+			in.Kill()
+			in.Restart()
 		}
 	}
 	lines.Close()

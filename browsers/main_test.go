@@ -10,59 +10,19 @@ package browsers
 
 import (
 	"flag"
-	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
-	"go.uber.org/goleak"
+	"runnel/hubtest"
 )
 
-// program is the path of the program that all tests start.
-var program string
-
-var built = flag.String("program", "", "test this program instead of building one")
-
 func TestMain(m *testing.M) {
-	flag.Parse()
 	// The tests wait for what browsers do in their own time, a second or two
-	// before they connect again, and hardly need the processors meanwhile.
-	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
-		flag.Set("test.parallel", "8")
-	}
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	program = *built
-	if program == "" {
-		dir, err := os.MkdirTemp("", "runnel-browsers-")
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer os.RemoveAll(dir)
-		program = filepath.Join(dir, "runnel")
-		build := exec.Command("go", "build", "-race", "-o", program, "runnel")
-		build.Stderr = os.Stderr
-		if err := build.Run(); err != nil {
-			fmt.Fprintln(os.Stderr, "the program does not build:", err)
-			return 1
-		}
-	}
-	return runTests(m)
-}
-
-// runTests fails when a test has left a goroutine behind, or a browser cannot
-// be ended.
-func runTests(m *testing.M) int {
-	code := m.Run()
-	closeBrowsers()
-	web.CloseIdleConnections()
-	if err := goleak.Find(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return max(code, 1)
-	}
-	return code
+	// before they connect again, and hardly need the processors meanwhile;
+	// -parallel says otherwise.
+	flag.Set("test.parallel", "8")
+	os.Exit(hubtest.Main(m, func() {
+		closeBrowsers()
+		web.CloseIdleConnections()
+	}))
 }

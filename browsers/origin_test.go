@@ -1,10 +1,10 @@
 package browsers
 
 import (
-	"fmt"
-	"os/exec"
 	"strings"
 	"testing"
+
+	"runnel/hubtest"
 )
 
 // Keys of the hubs that are not in demo mode.
@@ -17,9 +17,9 @@ const (
 // and again after a cut.
 func TestOtherOriginWithCookie(t *testing.T) {
 	t.Parallel()
-	hub := startNode(t, "--api-key", apiKey, "--jwt-secret", secret, "--origin", cast(t).site())
+	hub := hubtest.Start(t, "--api-key", apiKey, "--jwt-secret", secret, "--origin", cast(t).site())
 	proxy := proxied(t, hub)
-	p := &publisher{t: t, url: hub.url, key: apiKey, channel: "team:7"}
+	p := &publisher{t: t, url: hub.URL, key: apiKey, channel: "team:7"}
 	pages := everywhere(t, view{hub: besidePages(proxy.Addr()), channels: []string{p.channel}, cookie: token(t, "team:*")})
 	p.publish(5)
 	awaitAll(pages, p)
@@ -38,10 +38,10 @@ func TestOtherOriginWithCookie(t *testing.T) {
 // A page of an origin that is not allowed gets nothing, cookie or not.
 func TestStrangeOrigin(t *testing.T) {
 	t.Parallel()
-	hub := startNode(t, "--api-key", apiKey, "--jwt-secret", secret, "--origin", "http://other.runnel.localhost")
+	hub := hubtest.Start(t, "--api-key", apiKey, "--jwt-secret", secret, "--origin", "http://other.runnel.localhost")
 	c := cast(t)
 	for _, b := range c.browsers {
-		v := view{hub: besidePages(hub.addr), channels: []string{"team:7"}, cookie: token(t, "team:*")}
+		v := view{hub: besidePages(hub.Addr), channels: []string{"team:7"}, cookie: token(t, "team:*")}
 		source, socket := c.open(t, b, "eventsource", v), c.open(t, b, "websocket", v)
 		within(t, source.label+" gives up", func() bool { return len(source.saw("dead")) == 1 })
 		socket.await("close", 2)
@@ -59,13 +59,8 @@ func besidePages(addr string) string {
 	return "http://hub.runnel.localhost:" + port
 }
 
-// token makes a JWT with the program's own command.
+// token makes a JWT for Ann, who may read what subscribe says.
 func token(t testing.TB, subscribe string, flags ...string) string {
 	t.Helper()
-	cmd := exec.Command(program, append([]string{"token", "--jwt-secret", secret, "--sub", "ann", "--subscribe", subscribe}, flags...)...)
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(fmt.Errorf("runnel token: %w", err))
-	}
-	return strings.TrimSpace(string(out))
+	return hubtest.Token(t, secret, append([]string{"--sub", "ann", "--subscribe", subscribe}, flags...)...)
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"runnel/hubtest"
 	"runnel/streams/streamstest"
 )
 
@@ -20,18 +21,18 @@ func TestRestart(t *testing.T) {
 	for name, store := range stores {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			hub := startNode(t, "--store", store(t))
-			p := &publisher{t: t, url: hub.url, channel: "restarted"}
-			pages := everywhere(t, view{hub: hub.url, channels: []string{p.channel}})
+			hub := hubtest.Start(t, "--store", store(t))
+			p := &publisher{t: t, url: hub.URL, channel: "restarted"}
+			pages := everywhere(t, view{hub: hub.URL, channels: []string{p.channel}})
 			p.publish(5)
 			awaitAll(pages, p)
-			for i, end := range []func(){hub.kill, hub.stop} {
+			for i, end := range []func(){hub.Kill, hub.Stop} {
 				p.publish(5)
 				end()
 				for _, page := range pages {
 					page.awaitLost(i + 1)
 				}
-				hub.restart()
+				hub.Restart()
 				p.publish(5)
 				awaitAll(pages, p)
 			}
@@ -43,14 +44,14 @@ func TestRestart(t *testing.T) {
 // A hub in memory forgets, and says so once.
 func TestRestartOnMemory(t *testing.T) {
 	t.Parallel()
-	hub := startNode(t)
-	p := &publisher{t: t, url: hub.url, channel: "forgotten"}
-	pages := everywhere(t, view{hub: hub.url, channels: []string{p.channel}})
+	hub := hubtest.Start(t)
+	p := &publisher{t: t, url: hub.URL, channel: "forgotten"}
+	pages := everywhere(t, view{hub: hub.URL, channels: []string{p.channel}})
 	p.publish(5)
 	awaitAll(pages, p)
 	last := p.published[4].id
-	hub.kill()
-	hub.restart()
+	hub.Kill()
+	hub.Restart()
 	p.publish(5)
 	awaitAll(pages, p)
 	for _, page := range pages {
@@ -66,11 +67,11 @@ func TestRestartOnMemory(t *testing.T) {
 func TestRedisAway(t *testing.T) {
 	t.Parallel()
 	redis := streamstest.StartRedis(t, "--appendonly", "yes", "--appendfsync", "always")
-	hub := startNode(t, "--store", redis.URL())
+	hub := hubtest.Start(t, "--store", redis.URL())
 	proxy := proxied(t, hub)
-	p := &publisher{t: t, url: hub.url, channel: "away"}
-	late := &publisher{t: t, url: hub.url, channel: "unknown-so-far"}
-	stayed := everywhere(t, view{hub: hub.url, channels: []string{p.channel}})
+	p := &publisher{t: t, url: hub.URL, channel: "away"}
+	late := &publisher{t: t, url: hub.URL, channel: "unknown-so-far"}
+	stayed := everywhere(t, view{hub: hub.URL, channels: []string{p.channel}})
 	cut := everywhere(t, view{hub: "http://" + proxy.Addr(), channels: []string{p.channel}})
 	p.publish(5)
 	awaitAll(append(stayed, cut...), p)

@@ -4,20 +4,15 @@
 package docs
 
 import (
-	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
+	"runnel/hubtest"
 )
-
-// program is the built hub that all tests start.
-var program string
 
 // web makes requests that are not part of a transcript.
 var web = &http.Client{Timeout: patience}
@@ -26,30 +21,7 @@ var web = &http.Client{Timeout: patience}
 // it takes, for only a failing test waits so long.
 const patience = 30 * time.Second
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "runnel-docs-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	program = filepath.Join(dir, "runnel")
-	build := exec.Command("go", "build", "-o", program, "runnel")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "the program does not build:", err)
-		return 1
-	}
-	code := m.Run()
-	web.CloseIdleConnections()
-	if err := goleak.Find(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return max(code, 1)
-	}
-	return code
-}
+func TestMain(m *testing.M) { os.Exit(hubtest.Main(m, web.CloseIdleConnections)) }
 
 // document reads a file of the repository.
 func document(t testing.TB, path string) string {
@@ -93,16 +65,7 @@ func fences(text string) (all []fence) {
 // within polls until the condition holds.
 func within(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	poll(t, patience, what, holds)
-}
-
-func poll(t testing.TB, long time.Duration, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(long); !holds(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited %v in vain: %s", long, what)
-		}
-	}
+	hubtest.Within(t, patience, what, holds)
 }
 
 func writeFile(t testing.TB, name, text string) {

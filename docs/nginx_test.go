@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"runnel/hubtest"
 	"runnel/streams/streamstest"
 )
 
@@ -29,21 +30,20 @@ func withOwnFolders(config string) string {
 // cluster is two nodes on one Redis behind nginx with the README's configuration.
 type cluster struct {
 	t     *testing.T
-	nodes map[string]*hub // by name
-	addr  string          // of nginx
+	nodes map[string]*hubtest.Node // by name
+	addr  string                   // of nginx
 	token string
 }
 
 func startCluster(t *testing.T) *cluster {
 	t.Helper()
 	store := streamstest.StartRedis(t).URL()
-	c := &cluster{t: t, nodes: map[string]*hub{}}
+	c := &cluster{t: t, nodes: map[string]*hubtest.Node{}}
 	ports := []string{}
 	for _, port := range []string{"8081", "8082"} {
-		h := startHub(t, "--store", store, "--api-key", apiKey, "--jwt-secret", jwtSecret, "--trust-proxy", "127.0.0.1")
-		h.awaitReady()
-		c.nodes[h.node] = h
-		ports = append(ports, "127.0.0.1:"+port, h.addr)
+		h := hubtest.Start(t, "--store", store, "--api-key", apiKey, "--jwt-secret", jwtSecret, "--trust-proxy", "127.0.0.1")
+		c.nodes[h.Name] = h
+		ports = append(ports, "127.0.0.1:"+port, h.Addr)
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -59,11 +59,7 @@ func startCluster(t *testing.T) *cluster {
 	}
 	config = strings.NewReplacer(append(ports, "listen 8000;", "listen "+c.addr+";")...).Replace(config)
 	c.startNginx(withOwnFolders(config))
-	out, err := exec.Command(program, "token", "--jwt-secret", jwtSecret, "--sub", "ann", "--subscribe", "news").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.token = strings.TrimSpace(string(out))
+	c.token = hubtest.Token(t, jwtSecret, "--sub", "ann", "--subscribe", "news")
 	return c
 }
 
@@ -75,7 +71,7 @@ func (c *cluster) startNginx(config string) {
 	}
 	dir := c.t.TempDir()
 	writeFile(c.t, filepath.Join(dir, "nginx.conf"), config)
-	var said output
+	var said hubtest.Output
 	more := "daemon off;"
 	if os.Geteuid() == 0 { // its workers' user may not enter the test's folder
 		more += " user root;"
@@ -285,7 +281,7 @@ func TestNginx(t *testing.T) {
 		both(n)
 	}
 	killed := sse.node
-	c.nodes[killed].kill()
+	c.nodes[killed].Kill()
 	for n := 21; n <= 40; n++ {
 		c.publish(n)
 	}

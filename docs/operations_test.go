@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"runnel/hubtest"
 )
 
 // tableRows returns the cells of every table row of a text whose first cell is
@@ -52,7 +54,7 @@ var flagOfHelp = regexp.MustCompile(`(?m)^ +(?:-h, )?--([a-z-]+)`)
 
 // TestFlags compares the table of flags with the program's own help.
 func TestFlags(t *testing.T) {
-	out, err := exec.Command(program, "serve", "--help").Output()
+	out, err := exec.Command(hubtest.Program, "serve", "--help").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,9 +94,9 @@ func TestEnvironment(t *testing.T) {
 			continue // any text is one
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		cmd := exec.CommandContext(ctx, program, "serve", "--listen", "127.0.0.1:0")
+		cmd := exec.CommandContext(ctx, hubtest.Program, "serve", "--listen", "127.0.0.1:0")
 		if flag == "--listen" {
-			cmd = exec.CommandContext(ctx, program)
+			cmd = exec.CommandContext(ctx, hubtest.Program)
 		}
 		cmd.Env = []string{variable + "=:not/right"}
 		said, err := cmd.CombinedOutput()
@@ -114,7 +116,7 @@ func TestYAML(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "runnel.yaml")
 		writeFile(t, file, strings.Join(f.lines, "\n"))
 		// Everything in it is right but for an address, which is to be complained of.
-		out, err := exec.Command(program, "--config", file, "--api-key", apiKey, "--listen", "nowhere").CombinedOutput()
+		out, err := exec.Command(hubtest.Program, "--config", file, "--api-key", apiKey, "--listen", "nowhere").CombinedOutput()
 		if err == nil || !strings.Contains(string(out), "--listen") {
 			t.Errorf("%v, %s", err, out)
 		}
@@ -127,9 +129,8 @@ var metricName = regexp.MustCompile(`\brunnel_[a-z_]+`)
 
 // TestMetrics compares the table of metrics with a running hub's.
 func TestMetrics(t *testing.T) {
-	h := startHub(t)
-	h.awaitReady()
-	resp, err := web.Get(h.url + "/metrics")
+	h := hubtest.Start(t)
+	resp, err := web.Get(h.URL + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}

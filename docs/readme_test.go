@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"runnel/hubtest"
 )
 
 // TestReadme does what the README says, word for word and in its order, in a
@@ -74,7 +76,7 @@ func (r *reader) run(f fence, text string) {
 		r.do("(\n" + text + ") &\n")
 		wanted = terminal
 	}
-	poll(r.t, compiling, fmt.Sprintf("README.md:%d: something says %q", f.line, wanted), func() bool {
+	hubtest.Within(r.t, compiling, fmt.Sprintf("README.md:%d: something says %q", f.line, wanted), func() bool {
 		return strings.Contains(r.said()[before:], wanted)
 	})
 }

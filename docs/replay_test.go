@@ -7,14 +7,15 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os/exec"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"runnel/hubtest"
 	"runnel/streams/streamstest"
 )
 
@@ -22,7 +23,7 @@ import (
 type replay struct {
 	t      *testing.T
 	path   string // the document
-	hub    *hub
+	hub    *hubtest.Node
 	redis  *streamstest.RedisServer
 	keys   bool // it has an API key
 	tokens map[string]string
@@ -127,7 +128,7 @@ func (r *replay) request(steps []step) {
 	r.known["<length>"] = strconv.Itoa(len(content))
 	head = r.fill(head)
 	delete(r.known, "<length>")
-	conn, err := net.Dial("tcp", r.hub.addr)
+	conn, err := net.Dial("tcp", r.hub.Addr)
 	if err != nil {
 		r.fail("%v", err)
 	}
@@ -144,23 +145,13 @@ func (r *replay) fill(text string) string {
 	r.t.Helper()
 	for _, p := range placeholder.FindAllString(text, -1) {
 		if flags, ok := r.tokens[p]; ok && r.known[p] == "" {
-			r.known[p] = r.token(flags)
+			r.known[p] = hubtest.Token(r.t, jwtSecret, strings.Fields(flags)...)
 		}
 		if p == "<length>" && r.known[p] == "" {
 			return text
 		}
 	}
 	return r.known.fill(r.t, text)
-}
-
-func (r *replay) token(flags string) string {
-	r.t.Helper()
-	args := append([]string{"token", "--jwt-secret", jwtSecret}, strings.Fields(flags)...)
-	out, err := exec.Command(program, args...).Output()
-	if err != nil {
-		r.fail("runnel token: %v", err)
-	}
-	return strings.TrimSpace(string(out))
 }
 
 // head compares the head of a response, up to its empty line, and returns how
@@ -335,10 +326,11 @@ func (r *replay) besides(what string) {
 			r.fail("the connection does not end: %q, %v", rest, err)
 		}
 	case "stop":
-		r.hub.interrupt()
+		r.hub.Signal(syscall.SIGTERM)
 	case "restart":
-		r.hub.restart()
-		r.known["<node>"] = r.hub.node
+		r.hub.Stop()
+		r.hub.Restart()
+		r.known["<node>"] = r.hub.Name
 	case "pause":
 		r.redis.Pause()
 	case "resume":
@@ -351,7 +343,7 @@ func (r *replay) besides(what string) {
 // post publishes as somebody else.
 func (r *replay) post(path, data string) {
 	r.t.Helper()
-	req, err := http.NewRequestWithContext(r.t.Context(), "POST", r.hub.url+path, strings.NewReader(data))
+	req, err := http.NewRequestWithContext(r.t.Context(), "POST", r.hub.URL+path, strings.NewReader(data))
 	if err != nil {
 		r.fail("%v", err)
 	}
@@ -375,13 +367,13 @@ func (r *replay) post(path, data string) {
 // open has somebody else read a feed until the connection is hung up.
 func (r *replay) open(path string) {
 	r.t.Helper()
-	conn, err := net.Dial("tcp", r.hub.addr)
+	conn, err := net.Dial("tcp", r.hub.Addr)
 	if err != nil {
 		r.fail("%v", err)
 	}
 	r.held = append(r.held, conn)
 	conn.SetDeadline(time.Now().Add(patience))
-	io.WriteString(conn, "GET "+path+" HTTP/1.1\r\nHost: "+r.hub.addr+"\r\nAccept: text/event-stream\r\n\r\n")
+	io.WriteString(conn, "GET "+path+" HTTP/1.1\r\nHost: "+r.hub.Addr+"\r\nAccept: text/event-stream\r\n\r\n")
 	for b := bufio.NewReader(conn); ; {
 		line, err := b.ReadString('\n')
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"runnel/hubtest"
 	"runnel/streams/streamstest"
 )
 
@@ -117,11 +118,11 @@ func (s *scene) replay(t *testing.T, path string) {
 		args = append(args, arg)
 	}
 	r.keys = strings.Contains(s.flags, "<api-key>")
-	r.hub = startHub(t, args...)
+	r.hub = hubtest.Launch(t, nil, args...)
 	if !strings.Contains(s.flags, "127.0.0.1:1 ") {
-		r.hub.awaitReady()
+		r.hub.AwaitReady()
 	}
-	r.known["<host>"], r.known["<node>"] = r.hub.addr, r.hub.node
+	r.known["<host>"], r.known["<node>"] = r.hub.Addr, r.hub.Name
 	for _, b := range s.blocks {
 		r.block(b)
 	}

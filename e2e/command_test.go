@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"runnel/hubtest"
 	"runnel/streams/streamstest"
 )
 
@@ -18,13 +19,13 @@ type tool struct {
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
 	stdout *bufio.Reader
-	stderr *output
+	stderr *hubtest.Output
 }
 
 // startTool starts a command; a test that is over kills what still runs.
 func startTool(t *testing.T, args ...string) *tool {
 	t.Helper()
-	c := &tool{t: t, cmd: exec.Command(program, args...), stderr: &output{}}
+	c := &tool{t: t, cmd: exec.Command(hubtest.Program, args...), stderr: &hubtest.Output{}}
 	c.cmd.Stderr = c.stderr
 	var err error
 	if c.stdin, err = c.cmd.StdinPipe(); err != nil {
@@ -67,8 +68,8 @@ func TestLinesThroughRestarts(t *testing.T) {
 	redis := streamstest.StartRedis(t)
 	a, b := startNode(t, "--store", redis.URL()), startNode(t, "--store", redis.URL())
 	const count = 1000
-	subscribe := startTool(t, "subscribe", "vmstat", "--json", "--url", b.url, "--last-event-id", "earliest", "--count", fmt.Sprint(count))
-	publish := startTool(t, "publish", "vmstat", "--url", a.url)
+	subscribe := startTool(t, "subscribe", "vmstat", "--json", "--url", b.URL, "--last-event-id", "earliest", "--count", fmt.Sprint(count))
+	publish := startTool(t, "publish", "vmstat", "--url", a.URL)
 	written := make(chan error, 1)
 	go func() {
 		tick := time.NewTicker(5 * time.Millisecond)
@@ -96,8 +97,8 @@ func TestLinesThroughRestarts(t *testing.T) {
 	for i := range 4 {
 		n := []*node{a, b}[i%2]
 		holdFor(400 * time.Millisecond)
-		n.kill()
-		n.restart()
+		n.Kill()
+		n.Restart()
 	}
 	if err := <-written; err != nil {
 		t.Fatalf("writing to runnel publish: %v", err)
@@ -128,7 +129,7 @@ func TestCurl(t *testing.T) {
 	n := startNode(t)
 	follow := func(headers ...string) (*bufio.Reader, func()) {
 		t.Helper()
-		args := []string{"-sN", "-m", "60", "-H", "Accept: text/event-stream", n.url + events("c")}
+		args := []string{"-sN", "-m", "60", "-H", "Accept: text/event-stream", n.URL + events("c")}
 		for _, h := range headers {
 			args = append(args, "-H", h)
 		}
@@ -144,7 +145,7 @@ func TestCurl(t *testing.T) {
 	}
 	out, stop := follow()
 	awaitLine(t, out, "event: runnel.welcome")
-	posted, err := exec.Command("curl", "-sf", n.url+events("c"), "-H", "Content-Type: text/plain", "-d", "by curl").Output()
+	posted, err := exec.Command("curl", "-sf", n.URL+events("c"), "-H", "Content-Type: text/plain", "-d", "by curl").Output()
 	if err != nil {
 		t.Fatalf("curl: %v", err)
 	}
@@ -158,7 +159,7 @@ func TestCurl(t *testing.T) {
 	awaitLine(t, out, "data: meanwhile")
 	n.publish("c", "live")
 	awaitLine(t, out, "data: live")
-	plain, err := exec.Command("curl", "-sf", n.url+events("c")).Output()
+	plain, err := exec.Command("curl", "-sf", n.URL+events("c")).Output()
 	if err != nil || len(parse[page](t, plain).Events) != 3 {
 		t.Errorf("curl without an Accept of its own has %s, %v", plain, err)
 	}

@@ -15,8 +15,8 @@ const offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_b
 func TestDeflate(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
-	packed := openSocket(t, n.addr, "/channels/a/ws", offer)
-	plain := openSocket(t, n.addr, "/channels/a/ws")
+	packed := openSocket(t, n.Addr, "/channels/a/ws", offer)
+	plain := openSocket(t, n.Addr, "/channels/a/ws")
 	if !packed.deflates || plain.deflates {
 		t.Fatal("agreed with the wrong one")
 	}
@@ -40,7 +40,7 @@ func TestDeflate(t *testing.T) {
 	if m := plain.want("event"); string(m.Data) != large {
 		t.Errorf("published compressed, it came as %.300s", m.raw)
 	}
-	bomb := openSocket(t, n.addr, "/ws", offer)
+	bomb := openSocket(t, n.Addr, "/ws", offer)
 	bomb.want("welcome")
 	bomb.sendDeflated(`{"type":"ping","ref":"` + strings.Repeat("x", 16<<20) + `"}`)
 	bomb.wantClose(1009)
@@ -50,7 +50,7 @@ func TestDeflate(t *testing.T) {
 func TestDeflateOff(t *testing.T) {
 	t.Parallel()
 	n := startNode(t, "--compress-from=0B")
-	if s := openSocket(t, n.addr, "/ws", offer); s.deflates {
+	if s := openSocket(t, n.Addr, "/ws", offer); s.deflates {
 		t.Error("agreed to compress")
 	}
 }

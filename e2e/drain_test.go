@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"runnel/hubtest"
 )
 
 // TestDrain: told to end, the hub fails its readiness at once, sends everybody
@@ -28,24 +30,24 @@ func TestDrain(t *testing.T) {
 	s, _ := n.subscribeSocket("c", "")
 	polled := make(chan answer, 1)
 	go func() {
-		a, _ := try("GET", n.url+events("c")+"?wait=50s&last_event_id="+position, "")
+		a, _ := try("GET", n.URL+events("c")+"?wait=50s&last_event_id="+position, "")
 		polled <- a
 	}()
 	within(t, "the poll waits", func() bool { return n.connections() == 8 })
 	half := halfPublish(t, n, "c", "under ", "way")
 
-	n.signal(syscall.SIGTERM)
+	n.Signal(syscall.SIGTERM)
 	began := time.Now()
-	within(t, "the node is not ready", func() bool { return n.ready() == http.StatusServiceUnavailable })
+	within(t, "the node is not ready", func() bool { return n.Ready() == http.StatusServiceUnavailable })
 	if took := time.Since(began); took > 2*time.Second {
 		t.Errorf("not ready after %v", took)
 	}
 	for _, path := range []string{events("c"), "/events?channel=c"} {
-		if r := wantRefusal(openFeed(t, n.addr, path, "Last-Event-ID: "+position), "unavailable"); r.id != position {
+		if r := wantRefusal(openFeed(t, n.Addr, path, "Last-Event-ID: "+position), "unavailable"); r.id != position {
 			t.Errorf("the given position was %q, the block's ID is %q", position, r.id)
 		}
 	}
-	openSocket(t, n.addr, "/ws?channel=c").wantCloseAfterWelcome(1001)
+	openSocket(t, n.Addr, "/ws?channel=c").wantCloseAfterWelcome(1001)
 	if status := half(); status != 201 {
 		t.Errorf("the publish under way: status %d", status)
 	}
@@ -75,12 +77,11 @@ func TestDrain(t *testing.T) {
 	if a := <-polled; a.status != 200 || len(parse[page](t, a.body).Events) > 1 {
 		t.Errorf("the poll is answered with %d: %s", a.status, a.body)
 	}
-	n.awaitEnd()
-	n.wantExit(0)
+	n.AwaitExit()
 	if took := time.Since(began); took > 15*time.Second {
 		t.Errorf("the hub ends after %v", took)
 	}
-	n.restart()
+	n.Restart()
 	if got := payloads(n.history("c", "").Events); !slices.Equal(got, []string{"first", "under way"}) {
 		t.Errorf("the history is %q", got)
 	}
@@ -90,14 +91,14 @@ func TestDrain(t *testing.T) {
 // returns the status.
 func halfPublish(t *testing.T, n *node, channel, one, two string) (finish func() int) {
 	t.Helper()
-	conn, err := net.Dial("tcp", n.addr)
+	conn, err := net.Dial("tcp", n.Addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(patience))
 	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n",
-		events(channel), n.addr, len(one)+len(two))
+		events(channel), n.Addr, len(one)+len(two))
 	r := bufio.NewReader(conn)
 	// The hub asks for the body: it is working on the request.
 	if line, err := r.ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
@@ -130,21 +131,21 @@ func TestHangUp(t *testing.T) {
 	}
 	configure(fmt.Sprintf("jwt_secret: [%q, %q]\n", secret, older))
 	n := startNode(t, "--config", file)
-	kept := "Authorization: Bearer " + token(t, secret, "--sub", "ann", "--subscribe", "c", "--publish", "c")
-	gone := "Authorization: Bearer " + token(t, older, "--sub", "bob", "--subscribe", "c", "--publish", "c")
+	kept := "Authorization: Bearer " + hubtest.Token(t, secret, "--sub", "ann", "--subscribe", "c", "--publish", "c")
+	gone := "Authorization: Bearer " + hubtest.Token(t, older, "--sub", "bob", "--subscribe", "c", "--publish", "c")
 	stays, goes := n.subscribe(events("c"), kept), n.subscribe(events("c"), gone)
 	socketStays, _ := n.subscribeSocket("c", "", kept)
 	socketGoes, _ := n.subscribeSocket("c", "", gone)
 
 	configure("jwt_secret: [ \n")
-	n.signal(syscall.SIGHUP)
-	within(t, "the hub says that the file is wrong", func() bool { return strings.Contains(n.stderr.String(), "not reloaded") })
+	n.Signal(syscall.SIGHUP)
+	within(t, "the hub says that the file is wrong", func() bool { return strings.Contains(n.Log(), "not reloaded") })
 	n.publish("c", "still", gone)
 	goes.want("still")
 	stays.want("still")
 
 	configure(fmt.Sprintf("jwt_secret: [%q]\norigin: [\"https://app.example.com\"]\n", secret))
-	n.signal(syscall.SIGHUP)
+	n.Signal(syscall.SIGHUP)
 	goes.ends()
 	for _, m := range socketGoes.wantClose(4001) {
 		if m.Type != "event" && m.Type != "error" {

@@ -9,13 +9,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"runnel/hubtest"
 )
 
 // TestFeed is one channel's feed from its first byte on.
 func TestFeed(t *testing.T) {
 	t.Parallel()
 	n := startNode(t, "--heartbeat", "1s")
-	f := openFeed(t, n.addr, events("c"))
+	f := openFeed(t, n.Addr, events("c"))
 	for name, want := range map[string]string{
 		"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store, no-transform",
 		"Vary": "Accept, Origin", "X-Accel-Buffering": "no",
@@ -35,7 +37,7 @@ func TestFeed(t *testing.T) {
 		t.Fatalf("the feed begins with %+v", first)
 	}
 	w := parse[welcomed](t, []byte(first.data))
-	if w.Type != "welcome" || w.Connection == "" || w.Node != n.name || w.Heartbeat != 1 || w.User != nil {
+	if w.Type != "welcome" || w.Connection == "" || w.Node != n.Name || w.Heartbeat != 1 || w.User != nil {
 		t.Errorf("the welcome is %s", first.data)
 	}
 	id := n.publish("c", "one")
@@ -65,7 +67,7 @@ func TestRetryIsJittered(t *testing.T) {
 	n := startNode(t)
 	seen := map[int]bool{}
 	for range 8 {
-		f := openFeed(t, n.addr, events("c"))
+		f := openFeed(t, n.Addr, events("c"))
 		b, err := f.next()
 		if err != nil || b.retry <= 0 {
 			t.Fatalf("%+v, %v", b, err)
@@ -181,21 +183,21 @@ func TestConnectionLimit(t *testing.T) {
 	n.subscribe("/events?channel=a&channel=b")
 	id := n.publish("c", "x")
 	for name, f := range map[string]*feed{
-		"header": openFeed(t, n.addr, events("c"), "Last-Event-ID: "+id),
-		"query":  openFeed(t, n.addr, events("c")+"?last_event_id="+id),
+		"header": openFeed(t, n.Addr, events("c"), "Last-Event-ID: "+id),
+		"query":  openFeed(t, n.Addr, events("c")+"?last_event_id="+id),
 	} {
 		if b := wantRefusal(f, "connection_limit"); b.id != id {
 			t.Errorf("%s: the given position was %q, the block's ID is %q", name, id, b.id)
 		}
 	}
-	if b := wantRefusal(openFeed(t, n.addr, events("c")), "connection_limit"); b.hasID {
+	if b := wantRefusal(openFeed(t, n.Addr, events("c")), "connection_limit"); b.hasID {
 		t.Errorf("without a position comes the ID %q", b.id)
 	}
-	s := openSocket(t, n.addr, "/ws?channel=c")
+	s := openSocket(t, n.Addr, "/ws?channel=c")
 	if before := s.wantClose(4009); len(before) > 0 {
 		t.Errorf("before the close comes %s", before[0].raw)
 	}
-	wantError(t, call(t, "GET", n.url+events("c")+"?wait=1s&last_event_id="+id, ""), 429, "connection_limit")
+	wantError(t, call(t, "GET", n.URL+events("c")+"?wait=1s&last_event_id="+id, ""), 429, "connection_limit")
 	n.publish("c", "publishing is no connection")
 }
 
@@ -233,7 +235,7 @@ func wantRefusal(f *feed, code string) block {
 func TestOldHTTP(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
-	conn, err := net.Dial("tcp", n.addr)
+	conn, err := net.Dial("tcp", n.Addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +250,7 @@ func TestOldHTTP(t *testing.T) {
 	if f.header.Get("Transfer-Encoding") != "" {
 		t.Error("chunks for a client that knows none")
 	}
-	n.stop()
+	n.Stop()
 	f.ends()
 }
 
@@ -257,9 +259,9 @@ func TestOldHTTP(t *testing.T) {
 func TestErrorsBeforeTheStream(t *testing.T) {
 	t.Parallel()
 	n := startNode(t, "--jwt-secret", secret)
-	bearer := "Authorization: Bearer " + token(t, secret, "--sub", "ann", "--subscribe", "chat:*")
+	bearer := "Authorization: Bearer " + hubtest.Token(t, secret, "--sub", "ann", "--subscribe", "chat:*")
 	get := func(path string, headers ...string) answer {
-		return call(t, "GET", n.url+path, "", append(headers, asFeed)...)
+		return call(t, "GET", n.URL+path, "", append(headers, asFeed)...)
 	}
 	wantError(t, get(events("chat:1")), 401, "unauthorized")
 	wantError(t, get(events("chat:1"), "Authorization: Bearer x"), 401, "unauthorized")

@@ -35,7 +35,7 @@ func raw(t *testing.T, addr, request string) int {
 func TestHostileRequests(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
-	post := "POST /channels/c/events HTTP/1.1\r\nHost: " + n.addr + "\r\n"
+	post := "POST /channels/c/events HTTP/1.1\r\nHost: " + n.Addr + "\r\n"
 	text := "Content-Type: text/plain\r\n"
 	for name, c := range map[string]struct {
 		request  string
@@ -53,11 +53,11 @@ func TestHostileRequests(t *testing.T) {
 		"a huge length":          {post + text + "Content-Length: 99999999999\r\n\r\n", []int{413}},
 		"two idempotency keys":   {post + text + "Idempotency-Key: a\r\nIdempotency-Key: b\r\nContent-Length: 1\r\n\r\nx", []int{400}},
 		"an empty key":           {post + text + "Idempotency-Key:\r\nContent-Length: 1\r\n\r\nx", []int{400}},
-		"a bad forwarded header": {"GET /healthz HTTP/1.1\r\nHost: " + n.addr + "\r\nX-Forwarded-For: a,,\xff\r\n\r\n", []int{200, 400}},
-		"a bad Last-Event-ID":    {"GET /channels/c/events HTTP/1.1\r\nHost: " + n.addr + "\r\nAccept: text/event-stream\r\nLast-Event-ID: 1\xff2\r\n\r\n", []int{400}},
+		"a bad forwarded header": {"GET /healthz HTTP/1.1\r\nHost: " + n.Addr + "\r\nX-Forwarded-For: a,,\xff\r\n\r\n", []int{200, 400}},
+		"a bad Last-Event-ID":    {"GET /channels/c/events HTTP/1.1\r\nHost: " + n.Addr + "\r\nAccept: text/event-stream\r\nLast-Event-ID: 1\xff2\r\n\r\n", []int{400}},
 		"no HTTP":                {"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", []int{400}},
 	} {
-		if got := raw(t, n.addr, c.request); !slices.Contains(c.statuses, got) {
+		if got := raw(t, n.Addr, c.request); !slices.Contains(c.statuses, got) {
 			t.Errorf("%s: status %d, want %d", name, got, c.statuses)
 		}
 	}
@@ -71,13 +71,13 @@ func TestHostileRequests(t *testing.T) {
 func TestSlowLoris(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
-	conn, err := net.Dial("tcp", n.addr)
+	conn, err := net.Dial("tcp", n.Addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
 	began := time.Now()
-	fmt.Fprintf(conn, "GET /events HTTP/1.1\r\nHost: %s\r\nX-A: ", n.addr)
+	fmt.Fprintf(conn, "GET /events HTTP/1.1\r\nHost: %s\r\nX-A: ", n.Addr)
 	conn.SetReadDeadline(time.Now().Add(patience))
 	end := make(chan error, 1)
 	go func() {

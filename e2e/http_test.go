@@ -143,7 +143,7 @@ func (n *node) published(a answer) string {
 // post publishes a body with a query such as "?event=x".
 func (n *node) post(channel, query, body string, headers ...string) answer {
 	n.t.Helper()
-	return call(n.t, "POST", n.url+events(channel)+query, body, headers...)
+	return call(n.t, "POST", n.URL+events(channel)+query, body, headers...)
 }
 
 // history reads a page with a query such as "?limit=3".
@@ -155,7 +155,7 @@ func (n *node) history(channel, query string, headers ...string) page {
 // page reads a page of one or several channels.
 func (n *node) page(path string, headers ...string) page {
 	n.t.Helper()
-	a := call(n.t, "GET", n.url+path, "", headers...)
+	a := call(n.t, "GET", n.URL+path, "", headers...)
 	if a.status != http.StatusOK {
 		n.t.Fatalf("GET %s: status %d: %s", path, a.status, a.body)
 	}

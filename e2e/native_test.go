@@ -19,7 +19,7 @@ import (
 func TestR3labs(t *testing.T) {
 	t.Parallel()
 	n := startNode(t, stores(t)["bolt"]...)
-	proxy, err := faultproxy.Listen(n.addr)
+	proxy, err := faultproxy.Listen(n.Addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,8 +69,8 @@ func TestR3labs(t *testing.T) {
 	n.publish("c", "while cut off")
 	proxy.Set(faultproxy.Faults{})
 	want("while cut off")
-	n.stop()
-	n.restart()
+	n.Stop()
+	n.Restart()
 	n.publish("c", "after the restart")
 	want("after the restart")
 }
@@ -83,7 +83,7 @@ func TestCoderWebsocket(t *testing.T) {
 	defer cancel()
 	dial := func(query string) *websocket.Conn {
 		t.Helper()
-		conn, _, err := websocket.Dial(ctx, n.url+"/channels/c/ws"+query, &websocket.DialOptions{HTTPClient: web, CompressionMode: websocket.CompressionContextTakeover})
+		conn, _, err := websocket.Dial(ctx, n.URL+"/channels/c/ws"+query, &websocket.DialOptions{HTTPClient: web, CompressionMode: websocket.CompressionContextTakeover})
 		if err != nil {
 			t.Fatal(err)
 		}

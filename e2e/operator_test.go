@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"testing"
 
+	"runnel/hubtest"
 	"runnel/streams/streamstest"
 )
 
@@ -40,7 +41,7 @@ type channelLook struct {
 
 func look[T any](n *node, path string, headers ...string) T {
 	n.t.Helper()
-	a := call(n.t, "GET", n.url+path, "", headers...)
+	a := call(n.t, "GET", n.URL+path, "", headers...)
 	if a.status != http.StatusOK {
 		n.t.Fatalf("GET %s: %d %s", path, a.status, a.body)
 	}
@@ -51,25 +52,25 @@ func TestOperatorRights(t *testing.T) {
 	t.Parallel()
 	n := startNode(t, "--api-key", apiKey, "--jwt-secret", secret)
 	as := func(token string) string { return "Authorization: Bearer " + token }
-	user := as(token(t, secret, "--sub", "ann", "--subscribe", "**", "--publish", "**"))
-	admin := as(token(t, secret, "--sub", "ops", "--admin"))
+	user := as(hubtest.Token(t, secret, "--sub", "ann", "--subscribe", "**", "--publish", "**"))
+	admin := as(hubtest.Token(t, secret, "--sub", "ops", "--admin"))
 	for _, path := range []string{"/node", "/channels", "/channels/a"} {
-		wantError(t, call(t, "GET", n.url+path, ""), 401, "unauthorized")
-		wantError(t, call(t, "GET", n.url+path, "", user), 403, "forbidden")
-		wantError(t, call(t, "GET", n.url+path, "", as(apiKey)), 403, "forbidden")
-		if a := call(t, "GET", n.url+path, "", admin); a.status != 200 {
+		wantError(t, call(t, "GET", n.URL+path, ""), 401, "unauthorized")
+		wantError(t, call(t, "GET", n.URL+path, "", user), 403, "forbidden")
+		wantError(t, call(t, "GET", n.URL+path, "", as(apiKey)), 403, "forbidden")
+		if a := call(t, "GET", n.URL+path, "", admin); a.status != 200 {
 			t.Errorf("%s: an admin gets %d %s", path, a.status, a.body)
 		}
 	}
 	for _, path := range []string{"/channels?limit=0", "/channels?limit=1001", "/channels?limit=x", "/channels/a%2Fb"} {
-		wantError(t, call(t, "GET", n.url+path, "", admin), 400, "bad_request")
+		wantError(t, call(t, "GET", n.URL+path, "", admin), 400, "bad_request")
 	}
 	// The figures are for admins; users' channels are not.
-	wantError(t, call(t, "GET", n.url+events("$node:"+n.name), "", user), 403, "forbidden")
-	wantError(t, call(t, "GET", n.url+events("a"), "", admin), 403, "forbidden")
-	f := n.subscribe(events("$node:"+n.name), admin, asFeed)
+	wantError(t, call(t, "GET", n.URL+events("$node:"+n.Name), "", user), 403, "forbidden")
+	wantError(t, call(t, "GET", n.URL+events("a"), "", admin), 403, "forbidden")
+	f := n.subscribe(events("$node:"+n.Name), admin, asFeed)
 	defer f.close()
-	if got := parse[figures](t, []byte(f.read().data)); got.Node != n.name || got.MemoryBytes == 0 {
+	if got := parse[figures](t, []byte(f.read().data)); got.Node != n.Name || got.MemoryBytes == 0 {
 		t.Errorf("the node publishes %+v", got)
 	}
 }
@@ -83,7 +84,7 @@ func TestOperatorFiguresMove(t *testing.T) {
 	n.publish("a", "1")
 	n.publish("a", "2")
 	f.want("1", "2")
-	wantError(t, call(t, "GET", n.url+events("a")+"?limit=0", ""), 400, "bad_request")
+	wantError(t, call(t, "GET", n.URL+events("a")+"?limit=0", ""), 400, "bad_request")
 	within(t, "the figures move", func() bool {
 		now := look[figures](n, "/node")
 		return now.SSE == 1 && now.Connections == 1 && now.Publishes == before.Publishes+2 && now.Deliveries >= before.Deliveries+2 &&
@@ -127,7 +128,7 @@ func TestOperatorNodes(t *testing.T) {
 	t.Parallel()
 	redis := streamstest.StartRedis(t)
 	one, two := startNode(t, "--store", redis.URL()), startNode(t, "--store", redis.URL())
-	f := one.subscribe("/events?channel=$nodes&channel=$node:"+two.name, asFeed)
+	f := one.subscribe("/events?channel=$nodes&channel=$node:"+two.Name, asFeed)
 	defer f.close()
 	heard, watched := map[string]bool{}, false
 	for len(heard) < 2 || !watched {
@@ -136,10 +137,10 @@ func TestOperatorNodes(t *testing.T) {
 		if e.Channel == "$nodes" {
 			heard[got.Node] = true
 		} else {
-			watched = got.Node == two.name && got.MemoryBytes > 0
+			watched = got.Node == two.Name && got.MemoryBytes > 0
 		}
 	}
-	if !heard[one.name] || !heard[two.name] {
-		t.Errorf("heard of %v, there are %s and %s", heard, one.name, two.name)
+	if !heard[one.Name] || !heard[two.Name] {
+		t.Errorf("heard of %v, there are %s and %s", heard, one.Name, two.Name)
 	}
 }

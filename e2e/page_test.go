@@ -23,7 +23,7 @@ func numbers(channel string, from, to int) (data []string, batch string) {
 func (n *node) publishNumbers(channel string, from, to int) []string {
 	n.t.Helper()
 	data, batch := numbers(channel, from, to)
-	if a := call(n.t, "POST", n.url+"/events", batch, asJSON); a.status != 200 || strings.Contains(string(a.body), "error") {
+	if a := call(n.t, "POST", n.URL+"/events", batch, asJSON); a.status != 200 || strings.Contains(string(a.body), "error") {
 		n.t.Fatalf("status %d: %s", a.status, a.body)
 	}
 	return data
@@ -81,7 +81,7 @@ func testPages(t *testing.T, n *node) {
 		t.Errorf("at the end the page is %+v", p)
 	}
 	for _, query := range []string{"limit=0", "limit=1001", "limit=x", "limit=-1", "before=x", "before=earliest", "wait=10", "wait=x", "wait=-1s"} {
-		wantError(t, call(t, "GET", n.url+events("c")+"?"+query, ""), 400, "bad_request")
+		wantError(t, call(t, "GET", n.URL+events("c")+"?"+query, ""), 400, "bad_request")
 	}
 }
 
@@ -93,7 +93,7 @@ func TestBigPages(t *testing.T) {
 	for range 40 {
 		n.publish("c", big)
 	}
-	a := call(t, "GET", n.url+events("c")+"?limit=1000&last_event_id=earliest", "")
+	a := call(t, "GET", n.URL+events("c")+"?limit=1000&last_event_id=earliest", "")
 	if p := parse[page](t, a.body); !p.More || len(p.Events) == 0 || len(p.Events) >= 40 {
 		t.Errorf("a page of %d events and %d bytes, more: %v", len(p.Events), len(a.body), p.More)
 	}
@@ -117,7 +117,7 @@ func TestLongPoll(t *testing.T) {
 		answers := make(chan answer, 1)
 		before := n.connections()
 		go func() {
-			a, _ := try("GET", n.url+path, "")
+			a, _ := try("GET", n.URL+path, "")
 			answers <- a
 		}()
 		within(t, "the poll waits", func() bool { return n.connections() > before })
@@ -158,5 +158,5 @@ func TestLongPoll(t *testing.T) {
 // connections is how many feeds and polls the node carries.
 func (n *node) connections() int {
 	n.t.Helper()
-	return parse[struct{ Connections int }](n.t, call(n.t, "GET", n.url+"/healthz", "").body).Connections
+	return parse[struct{ Connections int }](n.t, call(n.t, "GET", n.URL+"/healthz", "").body).Connections
 }

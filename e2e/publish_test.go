@@ -76,7 +76,7 @@ func TestPublishAnswers(t *testing.T) {
 			if c.channel == "" {
 				c.channel = "answers"
 			}
-			a := call(t, "POST", n.url+events(c.channel)+c.query, c.body, c.headers...)
+			a := call(t, "POST", n.URL+events(c.channel)+c.query, c.body, c.headers...)
 			if c.code != "" {
 				wantError(t, a, c.status, c.code)
 				return
@@ -100,7 +100,7 @@ func TestDotChannels(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
 	for _, name := range []string{"%2E", "%2E%2E"} {
-		a := call(t, "POST", n.url+"/channels/"+name+"/events", "x", asText)
+		a := call(t, "POST", n.URL+"/channels/"+name+"/events", "x", asText)
 		if a.status < 400 || a.status > 404 {
 			t.Errorf("channel %s: status %d: %s", name, a.status, a.body)
 		}
@@ -141,7 +141,7 @@ func TestIdempotency(t *testing.T) {
 func TestExclude(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
-	f := openFeed(t, n.addr, events("c"))
+	f := openFeed(t, n.Addr, events("c"))
 	mine := f.welcome().Connection
 	other := n.subscribe(events("c"))
 	if a := n.post("c", "?exclude="+url.QueryEscape(mine), "not me", asText); a.status != 201 {
@@ -194,7 +194,7 @@ func TestBatch(t *testing.T) {
 		{"lines with CR LF", "{\"channel\":\"b\",\"text\":\"1\"}\r\n{\"channel\":\"b\",\"text\":\"2\"}", asLines, []string{"id", "id"}},
 		{"nothing", "[]", asJSON, nil},
 	} {
-		a := call(t, "POST", n.url+"/events", c.body, c.header)
+		a := call(t, "POST", n.URL+"/events", c.body, c.header)
 		if a.status != 200 {
 			t.Fatalf("%s: status %d: %s", c.name, a.status, a.body)
 		}
@@ -254,13 +254,13 @@ func TestBatchLimits(t *testing.T) {
 		{"text", "x", asText, 415, "unsupported_media_type"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			wantError(t, call(t, "POST", n.url+"/events", c.body, c.header), c.status, c.code)
+			wantError(t, call(t, "POST", n.URL+"/events", c.body, c.header), c.status, c.code)
 		})
 	}
 	if p := n.history("a", ""); len(p.Events) != 0 {
 		t.Errorf("of batches that failed %d events were published", len(p.Events))
 	}
-	a := call(t, "POST", n.url+"/events", "["+strings.Repeat(item+",", 999)+item+"]", asJSON)
+	a := call(t, "POST", n.URL+"/events", "["+strings.Repeat(item+",", 999)+item+"]", asJSON)
 	if got := outcomes(t, a); len(got) != 1000 || slices.ContainsFunc(got, func(s string) bool { return s != "id" }) {
 		t.Errorf("1,000 items: status %d, %d results", a.status, len(got))
 	}
@@ -309,7 +309,7 @@ func TestRoutesAndMethods(t *testing.T) {
 		{"BREW", "/events", 405, "method_not_allowed"},
 	} {
 		t.Run(c.method+" "+c.path, func(t *testing.T) {
-			a := call(t, c.method, n.url+c.path, "", asText, "Authorization: Bearer "+apiKey)
+			a := call(t, c.method, n.URL+c.path, "", asText, "Authorization: Bearer "+apiKey)
 			if c.path == "/channels//events" && a.status == 404 {
 				c.status, c.code = 404, "not_found" // no name at all is no channel
 			}
@@ -328,7 +328,7 @@ func TestCrossOrigin(t *testing.T) {
 	n := startNode(t, "--origin", "https://app.example.com", "--api-key", apiKey)
 	allowed, other := "Origin: https://app.example.com", "Origin: https://evil.example.com"
 	key := "Authorization: Bearer " + apiKey
-	pre := call(t, "OPTIONS", n.url+events("a"), "", allowed, "Access-Control-Request-Method: POST",
+	pre := call(t, "OPTIONS", n.URL+events("a"), "", allowed, "Access-Control-Request-Method: POST",
 		"Access-Control-Request-Headers: authorization,content-type,idempotency-key,last-event-id")
 	if pre.status/100 != 2 {
 		t.Errorf("the preflight's status is %d", pre.status)
@@ -345,7 +345,7 @@ func TestCrossOrigin(t *testing.T) {
 	wantCORS(t, n.post("a", "", "x", asText, key, allowed), "https://app.example.com")
 	wantCORS(t, n.post("a", "", "", asText, key, allowed), "https://app.example.com") // an error is read too
 	for _, a := range []answer{
-		call(t, "OPTIONS", n.url+events("a"), "", other, "Access-Control-Request-Method: POST"),
+		call(t, "OPTIONS", n.URL+events("a"), "", other, "Access-Control-Request-Method: POST"),
 		n.post("a", "", "x", asText, key, other),
 	} {
 		if got := a.header.Get("Access-Control-Allow-Origin"); got != "" {
@@ -369,14 +369,14 @@ func TestDemoModeKeepsPagesOut(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
 	for _, header := range []string{"Origin: https://evil.example.com", "Host: evil.example.com", "Origin: null"} {
-		if a := call(t, "POST", n.url+events("a"), "x", asText, header); a.status != http.StatusForbidden {
+		if a := call(t, "POST", n.URL+events("a"), "x", asText, header); a.status != http.StatusForbidden {
 			t.Errorf("%s: status %d", header, a.status)
 		}
 	}
 	if p := n.history("a", ""); len(p.Events) != 0 {
 		t.Error("a page of another host published")
 	}
-	if a := call(t, "POST", n.url+events("a"), "x", asText, "Origin: "+n.url); a.status != 201 {
+	if a := call(t, "POST", n.URL+events("a"), "x", asText, "Origin: "+n.URL); a.status != 201 {
 		t.Errorf("the hub's own page: status %d", a.status)
 	}
 }

@@ -56,7 +56,7 @@ func TestTwoNodes(t *testing.T) {
 	}
 	fb.want("once")
 	// One node's connection can be excluded by who publishes on the other.
-	excluded := openFeed(t, a.addr, events("c"))
+	excluded := openFeed(t, a.Addr, events("c"))
 	mine := excluded.welcome().Connection
 	b.published(b.post("c", "?exclude="+mine, "not me", asText))
 	b.publish("c", "all")
@@ -75,16 +75,16 @@ func TestWanderer(t *testing.T) {
 	a, b := startNode(t, "--store", redis.URL()), startNode(t, "--store", redis.URL())
 	const count = 200
 	v := &traveller{t: t, channel: "c"}
-	v.beginning(a.addr)
-	one := startStorm("c", "one", count, time.Millisecond, a.addr, b.addr)
-	two := startStorm("c", "two", count, time.Millisecond, b.addr, a.addr)
+	v.beginning(a.Addr)
+	one := startStorm("c", "one", count, time.Millisecond, a.Addr, b.Addr)
+	two := startStorm("c", "two", count, time.Millisecond, b.Addr, a.Addr)
 	travelUntil(v, 2*count, v.alternately(a, b))
 	v.check(one, two)
 }
 
 // alternately names the nodes in turn.
 func (v *traveller) alternately(nodes ...*node) func() string {
-	return func() string { return nodes[v.trips%len(nodes)].addr }
+	return func() string { return nodes[v.trips%len(nodes)].Addr }
 }
 
 // TestRedisAway stops Redis and starts it again with what it kept: publishing
@@ -99,36 +99,36 @@ func TestRedisAway(t *testing.T) {
 	f.want("before")
 	position := f.lastID
 	v := &traveller{t: t, channel: "storm"}
-	v.beginning(a.addr)
-	s := startStorm("storm", "s", 60, 10*time.Millisecond, a.addr, b.addr)
+	v.beginning(a.Addr)
+	s := startStorm("storm", "s", 60, 10*time.Millisecond, a.Addr, b.Addr)
 	holdFor(200 * time.Millisecond)
 	redis.Stop()
 
 	wantError(t, a.post("c", "", "lost", asText), 503, "unavailable")
-	within(t, "the node is not ready", func() bool { return a.ready() == http.StatusServiceUnavailable })
-	if body := string(call(t, "GET", a.url+"/readyz", "").body); !strings.Contains(body, "cause") && !strings.Contains(body, redis.Addr) {
+	within(t, "the node is not ready", func() bool { return a.Ready() == http.StatusServiceUnavailable })
+	if body := string(call(t, "GET", a.URL+"/readyz", "").body); !strings.Contains(body, "cause") && !strings.Contains(body, redis.Addr) {
 		t.Errorf("the node is not ready without a cause: %s", body)
 	}
-	if got := call(t, "GET", a.url+"/healthz", "").status; got != 200 {
+	if got := call(t, "GET", a.URL+"/healthz", "").status; got != 200 {
 		t.Errorf("the node is not alive: %d", got)
 	}
-	wantError(t, call(t, "GET", a.url+events("fresh"), ""), 503, "unavailable")
-	if r := wantRefusal(openFeed(t, a.addr, events("fresh")+"?last_event_id="+position), "unavailable"); r.id != position {
+	wantError(t, call(t, "GET", a.URL+events("fresh"), ""), 503, "unavailable")
+	if r := wantRefusal(openFeed(t, a.Addr, events("fresh")+"?last_event_id="+position), "unavailable"); r.id != position {
 		t.Errorf("the given position was %q, the block's ID is %q", position, r.id)
 	}
-	openSocket(t, a.addr, "/ws?channel=fresh").wantCloseAfterWelcome(1013)
-	batch := call(t, "POST", a.url+"/events", `[{"channel":"c","text":"lost"}]`, asJSON)
+	openSocket(t, a.Addr, "/ws?channel=fresh").wantCloseAfterWelcome(1013)
+	batch := call(t, "POST", a.URL+"/events", `[{"channel":"c","text":"lost"}]`, asJSON)
 	if batch.status == 200 && !slices.Equal(outcomes(t, batch), []string{"unavailable"}) {
 		t.Errorf("a batch: %s", batch.body)
 	}
 
 	redis.Restart()
-	a.awaitReady()
-	b.awaitReady()
+	a.AwaitReady()
+	b.AwaitReady()
 	a.publish("c", "after")
 	f.want("after") // the same connection
 	n := &traveller{t: t, channel: "c", position: position}
-	n.trip(a.addr, n.until(1))
+	n.trip(a.Addr, n.until(1))
 	if !slices.Equal(n.seen, []string{"after"}) || len(n.gaps) > 0 {
 		t.Errorf("who comes back gets %q, gaps %+v", n.seen, n.gaps)
 	}
@@ -168,9 +168,9 @@ func TestRedisEmptied(t *testing.T) {
 			f.want("1", "2")
 			position := f.lastID
 			empty(t, redis)
-			a.awaitReady()
+			a.AwaitReady()
 			var id string
-			within(t, "Redis is back", func() bool { id = publishOnce(a.addr, "c", "3"); return id != "" })
+			within(t, "Redis is back", func() bool { id = publishOnce(a.Addr, "c", "3"); return id != "" })
 			if g := f.gap(); g.Missed != nil || g.Reason != "unknown" && g.Reason != "rollback" || *g.After != position {
 				t.Errorf("the gap is %+v", g)
 			}
@@ -179,7 +179,7 @@ func TestRedisEmptied(t *testing.T) {
 			}
 			for transport := range 3 {
 				v := &traveller{t: t, channel: "c", position: position, trips: transport}
-				v.trip(a.addr, v.until(1))
+				v.trip(a.Addr, v.until(1))
 				if !slices.Equal(v.seen, []string{"3"}) || len(v.gaps) != 1 || v.gaps[0].Missed != nil {
 					t.Errorf("who comes back gets %q, gaps %+v", v.seen, v.gaps)
 				}
@@ -194,8 +194,8 @@ func TestRedisPaused(t *testing.T) {
 	redis := streamstest.StartRedis(t)
 	n := startNode(t, "--store", redis.URL(), "--redis-timeout", "1s")
 	v := &traveller{t: t, channel: "c"}
-	v.beginning(n.addr)
-	s := startStorm("c", "s", 60, 5*time.Millisecond, n.addr)
+	v.beginning(n.Addr)
+	s := startStorm("c", "s", 60, 5*time.Millisecond, n.Addr)
 	holdFor(100 * time.Millisecond)
 	redis.Pause()
 	defer redis.Resume()
@@ -210,15 +210,15 @@ func TestRedisPaused(t *testing.T) {
 	if took := time.Since(began); took > 20*time.Second {
 		t.Errorf("the answer took %v", took)
 	}
-	within(t, "the node is not ready", func() bool { return n.ready() == http.StatusServiceUnavailable })
+	within(t, "the node is not ready", func() bool { return n.Ready() == http.StatusServiceUnavailable })
 	redis.Resume()
-	n.awaitReady()
+	n.AwaitReady()
 	// The same key, whatever became of the first: once.
 	n.publish("c2", "perhaps", "Idempotency-Key: perhaps")
 	if got := payloads(n.history("c2", "").Events); !slices.Equal(got, []string{"perhaps"}) {
 		t.Errorf("published again with the key: %q", got)
 	}
-	travelUntil(v, 60, func() string { return n.addr })
+	travelUntil(v, 60, func() string { return n.Addr })
 	v.check(s)
 }
 
@@ -233,12 +233,12 @@ func TestSubscribersKilled(t *testing.T) {
 	for _, v := range feeds {
 		v.position = a.history("c", "").LastEventID
 	}
-	s := startStorm("c", "s", count, time.Millisecond, a.addr)
+	s := startStorm("c", "s", count, time.Millisecond, a.Addr)
 	read := make(chan struct{})
 	for i, v := range feeds {
 		go func() {
 			defer func() { read <- struct{}{} }()
-			v.trip([]string{a.addr, b.addr}[i], v.until(count)) // one connection
+			v.trip([]string{a.Addr, b.Addr}[i], v.until(count)) // one connection
 		}()
 	}
 	kills := time.NewTicker(50 * time.Millisecond)

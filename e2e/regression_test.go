@@ -5,14 +5,16 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"runnel/hubtest"
 )
 
 // TestExpiry: the feed warns, and ends with its token.
 func TestExpiry(t *testing.T) {
 	t.Parallel()
 	n := startNode(t, "--jwt-secret", secret)
-	short := token(t, secret, "--sub", "ann", "--subscribe", "c", "--publish", "c", "--ttl", "4s")
-	f := openFeed(t, n.addr, events("c")+"?access_token="+short)
+	short := hubtest.Token(t, secret, "--sub", "ann", "--subscribe", "c", "--publish", "c", "--ttl", "4s")
+	f := openFeed(t, n.Addr, events("c")+"?access_token="+short)
 	if w := f.welcome(); w.User == nil || *w.User != "ann" {
 		t.Errorf("the welcome is %+v", w)
 	}
@@ -44,7 +46,7 @@ func TestExpiry(t *testing.T) {
 	if kinds["expiring"] != 1 || kinds["event"] != 1 {
 		t.Errorf("over the WebSocket came %v", kinds)
 	}
-	wantError(t, call(t, "GET", n.url+events("c")+"?access_token="+short, "", asFeed), 401, "unauthorized")
+	wantError(t, call(t, "GET", n.URL+events("c")+"?access_token="+short, "", asFeed), 401, "unauthorized")
 }
 
 // TestHistoryHasNoEphemeral: what was never stored is no history.
@@ -72,7 +74,7 @@ func TestHistoryHasNoEphemeral(t *testing.T) {
 func TestNotFoundInDemoMode(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
-	a := call(t, "GET", n.url+"/channels/a/nothing", "")
+	a := call(t, "GET", n.URL+"/channels/a/nothing", "")
 	if !strings.HasPrefix(string(a.body), "{") {
 		t.Errorf("status %d: %q", a.status, a.body)
 	}
@@ -83,7 +85,7 @@ func TestNoHandshake(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
 	for _, header := range []string{"X: y", "Upgrade: websocket", "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 8"} {
-		status := raw(t, n.addr, "GET /ws HTTP/1.1\r\nHost: "+n.addr+"\r\n"+header+"\r\n\r\n")
+		status := raw(t, n.Addr, "GET /ws HTTP/1.1\r\nHost: "+n.Addr+"\r\n"+header+"\r\n\r\n")
 		if status < 400 || status >= 500 {
 			t.Errorf("%q: status %d", header, status)
 		}

@@ -156,15 +156,15 @@ func TestEveryWayBack(t *testing.T) {
 			for first := range 3 {
 				for second := range 3 {
 					v := &traveller{t: t, channel: fmt.Sprintf("c-%d-%d", first, second), trips: first}
-					v.trip(n.addr, func() bool { return v.position != "" })
+					v.trip(n.Addr, func() bool { return v.position != "" })
 					if v.position == "" || !strings.HasSuffix(v.position, "-0") {
 						t.Fatalf("transport %d gives the position %q", first+1, v.position)
 					}
 					n.publishNumbers(v.channel, 1, 3)
 					v.trips = second
-					v.trip(n.addr, v.until(2))
+					v.trip(n.Addr, v.until(2))
 					n.publishNumbers(v.channel, 4, 5)
-					v.trip(n.addr, v.until(5))
+					v.trip(n.Addr, v.until(5))
 					if !slices.Equal(v.seen, []string{"1", "2", "3", "4", "5"}) || len(v.gaps) > 0 {
 						t.Errorf("by %d and then %d come %q, gaps %+v", first, second, v.seen, v.gaps)
 					}
@@ -266,15 +266,15 @@ func travelUntil(v *traveller, total int, next func() string) {
 func TestCutConnections(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
-	proxy, err := faultproxy.Listen(n.addr)
+	proxy, err := faultproxy.Listen(n.Addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer proxy.Close()
 	const count = 150
 	v := &traveller{t: t, channel: "c"}
-	v.beginning(n.addr)
-	s := startStorm("c", "a", count, 3*time.Millisecond, n.addr)
+	v.beginning(n.Addr)
+	s := startStorm("c", "a", count, 3*time.Millisecond, n.Addr)
 	cut := int64(700)
 	travelUntil(v, count, func() string {
 		cut = 600 + (cut*7+11)%900
@@ -300,27 +300,27 @@ func TestRestart(t *testing.T) {
 				n := startNode(t, store...)
 				c := fmt.Sprint("c", transport)
 				v := &traveller{t: t, channel: c, trips: transport}
-				v.trip(n.addr, func() bool { return v.position != "" })
+				v.trip(n.Addr, func() bool { return v.position != "" })
 				quiet := &traveller{t: t, channel: c + "quiet", trips: transport}
-				quiet.trip(n.addr, func() bool { return quiet.position != "" })
+				quiet.trip(n.Addr, func() bool { return quiet.position != "" })
 				n.publishNumbers(c, 1, 3)
-				v.trip(n.addr, v.until(3))
+				v.trip(n.Addr, v.until(3))
 				n.publishNumbers(c, 4, 5)
-				n.stop()
-				n.restart()
+				n.Stop()
+				n.Restart()
 				n.publishNumbers(c, 6, 7)
 				n.publish(quiet.channel, "first")
 				v.trips = transport
 				quiet.trips = transport
 				if name == "memory" {
-					v.trip(n.addr, v.until(5))
-					quiet.trip(n.addr, quiet.until(1))
+					v.trip(n.Addr, v.until(5))
+					quiet.trip(n.Addr, quiet.until(1))
 					wantLost(t, v, []string{"1", "2", "3", "6", "7"})
 					wantLost(t, quiet, []string{"first"})
 					return
 				}
-				v.trip(n.addr, v.until(7))
-				quiet.trip(n.addr, quiet.until(1))
+				v.trip(n.Addr, v.until(7))
+				quiet.trip(n.Addr, quiet.until(1))
 				if !slices.Equal(v.seen, []string{"1", "2", "3", "4", "5", "6", "7"}) || len(v.gaps)+len(quiet.gaps) > 0 {
 					t.Errorf("there come %q, gaps %+v %+v", v.seen, v.gaps, quiet.gaps)
 				}
@@ -347,17 +347,17 @@ func TestKilledOnBolt(t *testing.T) {
 	n := startNode(t, "--store", "bolt:"+filepath.Join(t.TempDir(), "runnel.db"))
 	const count = 120
 	v := &traveller{t: t, channel: "c"}
-	v.beginning(n.addr)
-	a, b := startStorm("c", "a", count, 2*time.Millisecond, n.addr), startStorm("c", "b", count, 2*time.Millisecond, n.addr)
+	v.beginning(n.Addr)
+	a, b := startStorm("c", "a", count, 2*time.Millisecond, n.Addr), startStorm("c", "b", count, 2*time.Millisecond, n.Addr)
 	travelled := make(chan struct{})
 	go func() {
 		defer close(travelled)
-		travelUntil(v, 2*count, func() string { return n.addr })
+		travelUntil(v, 2*count, func() string { return n.Addr })
 	}()
 	for range 3 {
 		holdFor(300 * time.Millisecond)
-		n.kill()
-		n.restart()
+		n.Kill()
+		n.Restart()
 	}
 	<-travelled
 	v.check(a, b)

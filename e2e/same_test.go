@@ -51,11 +51,11 @@ func TestSameEverywhere(t *testing.T) {
 	n := startNode(t)
 	one, several := n.subscribe(events("c")), n.subscribe("/events?channel=c&channel=other")
 	s, position := n.subscribeSocket("c", "")
-	writer := openSocket(t, n.addr, "/ws")
+	writer := openSocket(t, n.Addr, "/ws")
 	writer.want("welcome")
 	for i, c := range same {
 		n.published(n.post("c", "", c.sent, c.kind))
-		a := call(t, "POST", n.url+"/events", "["+publication(t, c.kind, c.sent, "")+"]", asJSON)
+		a := call(t, "POST", n.URL+"/events", "["+publication(t, c.kind, c.sent, "")+"]", asJSON)
 		if got := outcomes(t, a); !slices.Equal(got, []string{"id"}) {
 			t.Fatalf("%q in a batch: %s", c.sent, a.body)
 		}

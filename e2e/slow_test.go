@@ -25,7 +25,7 @@ func TestSlowReaders(t *testing.T) {
 			items = append(items, fmt.Sprintf(`{"channel":"c","text":"%d %s"}`, first+i, padding))
 		}
 		began := time.Now()
-		call(t, "POST", n.url+"/events", "["+strings.Join(items, ",")+"]", asJSON)
+		call(t, "POST", n.URL+"/events", "["+strings.Join(items, ",")+"]", asJSON)
 		for i := range perBatch {
 			wantNumber(t, "the fast reader", fast.read().data, first+i)
 		}

@@ -8,14 +8,16 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"runnel/hubtest"
 )
 
 func TestSocket(t *testing.T) {
 	t.Parallel()
 	n := startNode(t, "--heartbeat", "1s")
-	s := openSocket(t, n.addr, "/ws", "Accept-Encoding: gzip, deflate", "Sec-WebSocket-Extensions: permessage-deflate")
+	s := openSocket(t, n.Addr, "/ws", "Accept-Encoding: gzip, deflate", "Sec-WebSocket-Extensions: permessage-deflate")
 	w := s.want("welcome")
-	if w.Connection == "" || w.Node != n.name || w.Heartbeat != 1 || !strings.Contains(w.raw, `"user":null`) {
+	if w.Connection == "" || w.Node != n.Name || w.Heartbeat != 1 || !strings.Contains(w.raw, `"user":null`) {
 		t.Errorf("the welcome is %s", w.raw)
 	}
 	s.send(`{"type":"subscribe","ref":1,"channel":"c"}`)
@@ -116,7 +118,7 @@ func TestSocketErrors(t *testing.T) {
 		{"history of everything", `{"type":"history","ref":4,"channel":"c","limit":1001}`, "bad_request", "4"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := openSocket(t, n.addr, "/ws")
+			s := openSocket(t, n.Addr, "/ws")
 			s.want("welcome")
 			s.send(c.text)
 			if m := s.wantError(c.code); string(m.Ref) != c.ref {
@@ -127,7 +129,7 @@ func TestSocketErrors(t *testing.T) {
 		})
 	}
 	t.Run("a binary message", func(t *testing.T) {
-		s := openSocket(t, n.addr, "/ws")
+		s := openSocket(t, n.Addr, "/ws")
 		s.want("welcome")
 		s.frame(opBinary, true, `{"type":"ping"}`)
 		s.wantError("bad_request")
@@ -181,7 +183,7 @@ func TestSocketProtocolErrors(t *testing.T) {
 		{"a long ping", func(s *socket) { s.frame(opPing, true, strings.Repeat("x", 126)) }, 1002},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := openSocket(t, n.addr, "/ws")
+			s := openSocket(t, n.Addr, "/ws")
 			s.want("welcome")
 			c.send(s)
 			_, err := s.next()
@@ -197,7 +199,7 @@ func TestSocketProtocolErrors(t *testing.T) {
 func TestSocketRate(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
-	s := openSocket(t, n.addr, "/ws")
+	s := openSocket(t, n.Addr, "/ws")
 	s.want("welcome")
 	sent := make(chan struct{})
 	go func() {
@@ -228,7 +230,7 @@ func TestSocketRate(t *testing.T) {
 // TestSocketFlood: frames that are no messages are bounded too.
 func TestSocketFlood(t *testing.T) {
 	n := startNode(t)
-	s := openSocket(t, n.addr, "/ws")
+	s := openSocket(t, n.Addr, "/ws")
 	s.want("welcome")
 	go func() {
 		for s.tryFrame(opPing, true, "") == nil {
@@ -254,7 +256,7 @@ func TestSocketOfManyChannels(t *testing.T) {
 	f.read()
 	n.publish("a", "a2")
 	n.publish("b", "b2")
-	s := openSocket(t, n.addr, "/ws?channel=a&channel=b&last_event_id="+f.lastID)
+	s := openSocket(t, n.Addr, "/ws?channel=a&channel=b&last_event_id="+f.lastID)
 	s.want("welcome")
 	var got []string
 	for range 4 {
@@ -269,7 +271,7 @@ func TestSocketOfManyChannels(t *testing.T) {
 	for i := range 63 {
 		path += fmt.Sprint("&channel=c", i)
 	}
-	most := openSocket(t, n.addr, path)
+	most := openSocket(t, n.Addr, path)
 	most.want("welcome")
 	for range 64 {
 		most.want("subscribed")
@@ -278,7 +280,7 @@ func TestSocketOfManyChannels(t *testing.T) {
 	most.want("error")
 	most.send(`{"type":"subscribe","channel":"one-too-many"}`)
 	most.wantError("bad_request")
-	over := openSocket(t, n.addr, path+"&channel=y")
+	over := openSocket(t, n.Addr, path+"&channel=y")
 	if _, err := over.next(); err == nil {
 		t.Error("65 channels in the URL are welcome")
 	}
@@ -288,11 +290,11 @@ func TestSocketOfManyChannels(t *testing.T) {
 func TestSocketAuth(t *testing.T) {
 	t.Parallel()
 	n := startNode(t, "--jwt-secret", secret)
-	ann := token(t, secret, "--sub", "ann", "--subscribe", "c", "--subscribe", "d", "--publish", "c")
-	silent := openSocket(t, n.addr, "/ws")
+	ann := hubtest.Token(t, secret, "--sub", "ann", "--subscribe", "c", "--subscribe", "d", "--publish", "c")
+	silent := openSocket(t, n.Addr, "/ws")
 	began := time.Now()
 
-	s := openSocket(t, n.addr, "/ws?channel=c")
+	s := openSocket(t, n.Addr, "/ws?channel=c")
 	s.send(`{"type":"auth","ref":"a","token":"` + ann + `"}`)
 	kinds := map[string]message{}
 	for range 3 {
@@ -320,9 +322,9 @@ func TestSocketAuth(t *testing.T) {
 	s.send(`{"type":"history","ref":3,"channel":"e"}`)
 	s.wantError("forbidden")
 
-	s.send(`{"type":"auth","ref":"bob","token":"` + token(t, secret, "--sub", "bob", "--subscribe", "c") + `"}`)
+	s.send(`{"type":"auth","ref":"bob","token":"` + hubtest.Token(t, secret, "--sub", "bob", "--subscribe", "c") + `"}`)
 	s.wantError("forbidden")
-	s.send(`{"type":"auth","ref":"less","token":"` + token(t, secret, "--sub", "ann", "--subscribe", "d") + `"}`)
+	s.send(`{"type":"auth","ref":"less","token":"` + hubtest.Token(t, secret, "--sub", "ann", "--subscribe", "d") + `"}`)
 	less := map[string]message{}
 	for range 2 {
 		m := s.read()
@@ -334,10 +336,10 @@ func TestSocketAuth(t *testing.T) {
 	s.send(`{"type":"auth","token":"x"}`)
 	s.wantClose(4001)
 
-	before := openSocket(t, n.addr, "/ws")
+	before := openSocket(t, n.Addr, "/ws")
 	before.send(`{"type":"subscribe","channel":"c","ref":9}`)
 	before.wantError("unauthorized")
-	bad := openSocket(t, n.addr, "/ws")
+	bad := openSocket(t, n.Addr, "/ws")
 	bad.send(`{"type":"auth","token":"` + sign(t, "another secret", map[string]any{"sub": "ann", "exp": time.Now().Add(time.Hour).Unix()}) + `"}`)
 	bad.wantClose(4001)
 
@@ -353,26 +355,26 @@ func TestSocketAuth(t *testing.T) {
 func TestSocketRefusals(t *testing.T) {
 	t.Parallel()
 	n := startNode(t, "--jwt-secret", secret, "--origin", "https://app.example.com")
-	ann := token(t, secret, "--sub", "ann", "--subscribe", "c")
+	ann := hubtest.Token(t, secret, "--sub", "ann", "--subscribe", "c")
 	for name, path := range map[string]string{
 		"a channel that is not allowed": "/channels/d/ws?access_token=" + ann,
 		"a channel that is none":        "/channels/a%20b/ws?access_token=" + ann,
 	} {
-		if before := openSocket(t, n.addr, path).wantClose(4003); len(before) > 0 {
+		if before := openSocket(t, n.Addr, path).wantClose(4003); len(before) > 0 {
 			t.Errorf("%s: first comes %s", name, before[0].raw)
 		}
 	}
-	openSocket(t, n.addr, "/ws?access_token=x").wantClose(4001)
-	openSocket(t, n.addr, "/ws", "Authorization: Bearer x").wantClose(4001)
+	openSocket(t, n.Addr, "/ws?access_token=x").wantClose(4001)
+	openSocket(t, n.Addr, "/ws", "Authorization: Bearer x").wantClose(4001)
 	expired := sign(t, secret, map[string]any{"sub": "ann", "exp": time.Now().Add(-time.Second).Unix()})
-	openSocket(t, n.addr, "/ws?access_token="+expired).wantClose(4001)
+	openSocket(t, n.Addr, "/ws?access_token="+expired).wantClose(4001)
 
-	openSocket(t, n.addr, "/ws?channel=c&channel=d&access_token="+ann).wantClose(4003)
+	openSocket(t, n.Addr, "/ws?channel=c&channel=d&access_token="+ann).wantClose(4003)
 	for origin, want := range map[string]int{
-		"https://app.example.com": 101, "http://" + n.addr: 101,
+		"https://app.example.com": 101, "http://" + n.Addr: 101,
 		"https://evil.example.com": 403, "null": 403, "http://app.example.com": 403,
 	} {
-		s, a, err := trySocket(t, n.addr, "/ws?channel=c&access_token="+ann, "Origin: "+origin)
+		s, a, err := trySocket(t, n.Addr, "/ws?channel=c&access_token="+ann, "Origin: "+origin)
 		if err != nil || a.status != want {
 			t.Errorf("origin %s: status %d, %v", origin, a.status, err)
 		} else if s != nil {
@@ -390,7 +392,7 @@ func TestSocketsRefusedAreBounded(t *testing.T) {
 	t.Parallel()
 	n := startNode(t, "--jwt-secret", secret)
 	for i := range 140 {
-		s, a, err := trySocket(t, n.addr, "/ws?access_token=x")
+		s, a, err := trySocket(t, n.Addr, "/ws?access_token=x")
 		switch {
 		case err != nil:
 			t.Fatal(err)
@@ -409,7 +411,7 @@ func TestSocketsRefusedAreBounded(t *testing.T) {
 func TestSocketCutInAMessage(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
-	s := openSocket(t, n.addr, "/ws")
+	s := openSocket(t, n.Addr, "/ws")
 	s.want("welcome")
 	s.frame(opText, false, `{"type":"publish","channel":"c","text":"ha`)
 	s.close()
@@ -419,7 +421,7 @@ func TestSocketCutInAMessage(t *testing.T) {
 	}
 	// The hub forgets the connection.
 	within(t, "no connection is left", func() bool {
-		a := call(t, "GET", n.url+"/readyz", "")
+		a := call(t, "GET", n.URL+"/readyz", "")
 		return parse[struct{ Connections int }](t, a.body).Connections == 0
 	})
 }
@@ -429,7 +431,7 @@ func TestSocketCutInAMessage(t *testing.T) {
 func TestSocketHalfClosed(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
-	s := openSocket(t, n.addr, "/ws")
+	s := openSocket(t, n.Addr, "/ws")
 	s.want("welcome")
 	s.conn.(interface{ CloseWrite() error }).CloseWrite()
 	for {

@@ -78,7 +78,7 @@ func requestFeed(t testing.TB, conn net.Conn, version, path string, headers ...s
 // subscribe opens a feed and reads its welcome.
 func (n *node) subscribe(path string, headers ...string) *feed {
 	n.t.Helper()
-	f := openFeed(n.t, n.addr, path, headers...)
+	f := openFeed(n.t, n.Addr, path, headers...)
 	f.welcome()
 	return f
 }

@@ -55,7 +55,7 @@ func TestStarts(t *testing.T) {
 			if c.header != "" {
 				headers = append(headers, fill.Replace(c.header))
 			}
-			f := openFeed(t, n.addr, events(channel)+"?"+fill.Replace(c.query), headers...)
+			f := openFeed(t, n.Addr, events(channel)+"?"+fill.Replace(c.query), headers...)
 			f.welcome()
 			last := n.publish(channel, "last")
 			want := append(slices.Clone(c.want), "last")
@@ -118,7 +118,7 @@ func TestAfterOfSeveral(t *testing.T) {
 	if len(p.Events) > 0 {
 		t.Errorf("behind the cursor come %q", payloads(p.Events))
 	}
-	s := openSocket(t, n.addr, "/ws"+query)
+	s := openSocket(t, n.Addr, "/ws"+query)
 	s.want("welcome")
 	var events []envelope
 	for len(events) < 3 {
@@ -146,7 +146,7 @@ func TestBadStarts(t *testing.T) {
 		"after=c", "after=c/", "after=1-1", "after=c/x", "after=c/1-1&after=d/1-1",
 	} {
 		for _, accept := range []string{"Accept: application/json", asFeed} {
-			a := call(t, "GET", n.url+events("c")+"?"+query, "", accept)
+			a := call(t, "GET", n.URL+events("c")+"?"+query, "", accept)
 			if a.status != 400 {
 				t.Errorf("%s, %s: status %d", query, accept, a.status)
 				continue
@@ -159,7 +159,7 @@ func TestBadStarts(t *testing.T) {
 		many += fmt.Sprint("&channel=c", i+1)
 	}
 	for _, path := range []string{"/events?channel=a&channel=b&last_event_id=1-1", "/events", many, events("a*b")} {
-		wantError(t, call(t, "GET", n.url+path, "", asFeed), 400, "bad_request")
+		wantError(t, call(t, "GET", n.URL+path, "", asFeed), 400, "bad_request")
 	}
 }
 
@@ -177,7 +177,7 @@ func TestTrimmedGap(t *testing.T) {
 func testTrimmedGap(t *testing.T, n *node) {
 	first := n.publish("c", "1")
 	item := `{"channel":"c","text":"more"}`
-	call(t, "POST", n.url+"/events", "["+strings.Repeat(item+",", 299)+item+"]", asJSON)
+	call(t, "POST", n.URL+"/events", "["+strings.Repeat(item+",", 299)+item+"]", asJSON)
 	rest := n.history("c", "?limit=1000&last_event_id=earliest")
 	if rest.Gap != nil || len(rest.Events) < 10 || len(rest.Events) > 150 { // Redis trims whole nodes of its streams
 		t.Fatalf("%d events are kept, gap %v", len(rest.Events), rest.Gap)

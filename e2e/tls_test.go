@@ -3,58 +3,25 @@ package e2e
 import (
 	"bufio"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
-	"math/big"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
-)
 
-// certify writes a certificate for 127.0.0.1 and its key, signed by itself.
-func certify(t *testing.T, dir string, serial int64) (certFile, keyFile string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(serial), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certFile, keyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	for name, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: cert}, keyFile: {Type: "PRIVATE KEY", Bytes: private}} {
-		if err := os.WriteFile(name, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return certFile, keyFile
-}
+	"runnel/hubtest"
+)
 
 // TestTLS: HTTP/2, where a browser has all its feeds on one connection; a
 // certificate that is replaced is served without a restart.
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	certFile, keyFile := certify(t, dir, 1)
+	certFile, keyFile := hubtest.Certificate(t, dir, "first")
 	n := launch(t, nil, "--tls-cert", certFile, "--tls-key", keyFile)
-	if !strings.HasPrefix(n.url, "https://") {
-		t.Fatalf("the hub's URL is %s", n.url)
+	if !strings.HasPrefix(n.URL, "https://") {
+		t.Fatalf("the hub's URL is %s", n.URL)
 	}
 	var dials atomic.Int32
 	dialer := &net.Dialer{}
@@ -72,7 +39,7 @@ func TestTLS(t *testing.T) {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 		t.Cleanup(cancel)
-		req, _ := http.NewRequestWithContext(ctx, "GET", n.url+path, nil)
+		req, _ := http.NewRequestWithContext(ctx, "GET", n.URL+path, nil)
 		req.Header.Set("Accept", accept)
 		resp, err := client.Do(req)
 		if err != nil {
@@ -94,7 +61,7 @@ func TestTLS(t *testing.T) {
 	if n := dials.Load(); n != 1 {
 		t.Errorf("20 feeds have %d connections", n)
 	}
-	post, err := client.Post(n.url+events("c"), "text/plain", strings.NewReader("over HTTP/2"))
+	post, err := client.Post(n.URL+events("c"), "text/plain", strings.NewReader("over HTTP/2"))
 	if err != nil || post.StatusCode != 201 {
 		t.Fatalf("%v, %v", post, err)
 	}
@@ -103,16 +70,16 @@ func TestTLS(t *testing.T) {
 		awaitLine(t, r, "data: over HTTP/2")
 	}
 
-	certify(t, dir, 2)
+	hubtest.Certificate(t, dir, "second")
 	within(t, "the new certificate is served", func() bool {
-		conn, err := tls.Dial("tcp", n.addr, &tls.Config{InsecureSkipVerify: true})
+		conn, err := tls.Dial("tcp", n.Addr, &tls.Config{InsecureSkipVerify: true})
 		if err != nil {
 			return false // between the two files
 		}
 		defer conn.Close()
-		return conn.ConnectionState().PeerCertificates[0].SerialNumber.Int64() == 2
+		return conn.ConnectionState().PeerCertificates[0].Subject.CommonName == "second"
 	})
-	conn, err := tls.Dial("tcp", n.addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
+	conn, err := tls.Dial("tcp", n.Addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"runnel/hubtest"
 )
 
 // away is a host of the test's own, behind a cable that can be pulled: a
@@ -45,9 +47,9 @@ func (a *away) ip(args ...string) {
 }
 
 // run starts a command on that host; the test's end kills it.
-func (a *away) run(args ...string) *output {
+func (a *away) run(args ...string) *hubtest.Output {
 	a.t.Helper()
-	out := &output{}
+	out := &hubtest.Output{}
 	cmd := exec.Command("ip", append([]string{"netns", "exec", a.name}, args...)...)
 	cmd.Stdout = out
 	if err := cmd.Start(); err != nil {
@@ -62,13 +64,10 @@ func (a *away) run(args ...string) *output {
 // for minutes. The hub gives up after the silence it is set to, not before.
 func TestVanishedPeerIsClosed(t *testing.T) {
 	far := newAway(t)
-	n := &node{t: t, args: []string{"--heartbeat", "1s", "--silence", "4s", "--drain", "100ms"}, stderr: &output{}}
-	n.env = []string{"RUNNEL_API_KEY=" + apiKey, "RUNNEL_JWT_SECRET=" + secret}
-	t.Cleanup(n.finish)
-	n.start(far.hub + ":0")
-	n.awaitReady()
+	n := startNodeEnv(t, []string{"RUNNEL_API_KEY=" + apiKey, "RUNNEL_JWT_SECRET=" + secret},
+		"--listen", far.hub+":0", "--heartbeat", "1s", "--silence", "4s")
 	token := sign(t, secret, map[string]any{"sub": "bob", "exp": time.Now().Add(time.Hour).Unix(), "runnel": map[string]any{"subscribe": []string{"**"}}})
-	feed := far.run("curl", "-sN", "-H", "Accept: text/event-stream", n.url+"/channels/a/events?access_token="+token)
+	feed := far.run("curl", "-sN", "-H", "Accept: text/event-stream", n.URL+"/channels/a/events?access_token="+token)
 	within(t, "a heartbeat arrives", func() bool { return strings.Contains(feed.String(), "runnel.heartbeat") })
 	far.ip("link", "set", far.veth, "down")
 	pulled := time.Now()

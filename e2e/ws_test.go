@@ -339,7 +339,7 @@ func (s *socket) wantClose(code int) (before []message) {
 // subscribeSocket opens a WebSocket of a channel and returns its position.
 func (n *node) subscribeSocket(channel, query string, headers ...string) (*socket, string) {
 	n.t.Helper()
-	s := openSocket(n.t, n.addr, strings.TrimSuffix(events(channel), "events")+"ws"+query, headers...)
+	s := openSocket(n.t, n.Addr, strings.TrimSuffix(events(channel), "events")+"ws"+query, headers...)
 	s.want("welcome")
 	return s, s.want("subscribed").LastEventID
 }
