@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"runnel/faultproxy"
+	"runnel/hubtest"
 )
 
 var realIntervals = flag.Bool("real-intervals", false, "let runnel.js have the intervals that pages have, and print how long it takes")
@@ -44,7 +45,7 @@ var firewalls = []struct {
 // rung that works, and gets what is published once, in order and in time.
 func TestClientThroughFirewalls(t *testing.T) {
 	t.Parallel()
-	hub := startNode(t, "--heartbeat", "1s")
+	hub := hubtest.Start(t, "--heartbeat", "1s")
 	for i, f := range firewalls {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
@@ -58,7 +59,7 @@ func TestClientThroughFirewalls(t *testing.T) {
 				})
 				defer lift.Stop()
 			}
-			p := &publisher{t: t, url: hub.url, channel: fmt.Sprint("wall-", i)}
+			p := &publisher{t: t, url: hub.URL, channel: fmt.Sprint("wall-", i)}
 			p.publish(1)
 			began := time.Now()
 			v := view{hub: "http://" + proxy.Addr(), channels: []string{p.channel}}
@@ -93,10 +94,10 @@ func TestClientThroughFirewalls(t *testing.T) {
 // back up, and what is published meanwhile comes once.
 func TestClientClimbsBack(t *testing.T) {
 	t.Parallel()
-	hub := startNode(t)
+	hub := hubtest.Start(t)
 	proxy := httpProxied(t, hub)
 	proxy.SetRules(faultproxy.Rules{SwallowFrames: true, Buffer: everything})
-	p := &publisher{t: t, url: hub.url, channel: "climbed"}
+	p := &publisher{t: t, url: hub.URL, channel: "climbed"}
 	pages := clients(t, options("", nil), view{hub: "http://" + proxy.Addr(), channels: []string{p.channel}})
 	p.publish(5)
 	awaitAll(pages, p)
@@ -114,17 +115,17 @@ func TestClientClimbsBack(t *testing.T) {
 
 // through are the options of a client that comes from the hub itself and is to
 // see the event published before, with the intervals that the run is for.
-func through(hub *node) map[string]any {
-	more := map[string]any{"module": hub.url, "start": map[string]any{"lastEventId": "earliest"}, "share": false}
+func through(hub *hubtest.Node) map[string]any {
+	more := map[string]any{"module": hub.URL, "start": map[string]any{"lastEventId": "earliest"}, "share": false}
 	if *realIntervals {
 		more["timing"] = map[string]any{}
 	}
 	return more
 }
 
-func httpProxied(t testing.TB, n *node) *faultproxy.HTTP {
+func httpProxied(t testing.TB, n *hubtest.Node) *faultproxy.HTTP {
 	t.Helper()
-	p, err := faultproxy.ListenHTTP(n.addr)
+	p, err := faultproxy.ListenHTTP(n.Addr)
 	if err != nil {
 		t.Fatal(err)
 	}
