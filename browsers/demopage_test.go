@@ -32,6 +32,14 @@ type demo struct {
 // openDemo opens the page at "/" and returns when its three feeds are live.
 func openDemo(t testing.TB, hub *hubtest.Node) *demo {
 	t.Helper()
+	d := openPage(t, hub, "/")
+	d.until("three live feeds", `document.querySelectorAll('[data-state="live"]').length === 3`)
+	return d
+}
+
+// openPage opens a page of the hub.
+func openPage(t testing.TB, hub *hubtest.Node, path string) *demo {
+	t.Helper()
 	tab, end := chromedp.NewContext(cast(t).browsers[0].tab)
 	t.Cleanup(end)
 	d := &demo{t: t, tab: tab, hub: hub}
@@ -45,8 +53,7 @@ func openDemo(t testing.TB, hub *hubtest.Node) *demo {
 		t.Fatal(err)
 	}
 	d.resize(1280, false, false)
-	d.do(chromedp.Navigate(hub.URL))
-	d.until("three live feeds", `document.querySelectorAll('[data-state="live"]').length === 3`)
+	d.do(chromedp.Navigate(hub.URL + path))
 	return d
 }
 

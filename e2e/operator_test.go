@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"runnel/hubtest"
@@ -72,6 +73,10 @@ func TestOperatorRights(t *testing.T) {
 	defer f.close()
 	if got := parse[figures](t, []byte(f.read().data)); got.Node != n.Name || got.MemoryBytes == 0 {
 		t.Errorf("the node publishes %+v", got)
+	}
+	// The page itself holds no secrets: who opens it is asked for a token.
+	if a := call(t, "GET", n.URL+"/operator", ""); a.status != 200 || !strings.Contains(string(a.body), "<title>") {
+		t.Errorf("/operator: %d %s", a.status, a.body)
 	}
 }
 

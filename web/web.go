@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-//go:embed demo runnel.js runnel runnel.d.ts
+//go:embed demo look operator runnel.js runnel runnel.d.ts
 var files embed.FS
 
 // directory is files that are served together.
@@ -32,6 +32,8 @@ type directory struct {
 
 var directories = []directory{
 	{root: "demo", index: "/", demo: true},
+	{root: "operator", index: "/operator"},
+	{root: "look"}, // what both pages share
 	{root: "runnel", open: true},
 	{root: "runnel.js", open: true},
 	{root: "runnel.d.ts", open: true},
@@ -62,7 +64,8 @@ type Pages struct {
 	served map[string]file
 }
 
-// Handler serves /runnel.js and its modules, and in demo mode the demo page at
+// Handler serves /runnel.js and its modules, the page of operators at
+// "/operator", and in demo mode the demo page at
 // "/", where it says the node's name. Any other path is 404, any method but GET
 // and HEAD 405. The answers have an ETag and are revalidated on every use, so
 // that a new version shows at once; pages have a strict Content-Security-Policy.

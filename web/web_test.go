@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/http/httptest"
+	pathpkg "path"
 	"regexp"
 	"strings"
 	"testing"
@@ -44,7 +45,10 @@ func TestReferences(t *testing.T) {
 	reference := regexp.MustCompile(`(?:src|href)="([^"#]+)"|from "([^"]+)"`)
 	for path, f := range served {
 		for _, m := range reference.FindAllStringSubmatch(string(f.body), -1) {
-			name := m[1] + strings.Replace(m[2], "./", "/demo/", 1)
+			name := m[1]
+			if m[2] != "" {
+				name = pathpkg.Join(pathpkg.Dir(path), m[2])
+			}
 			if _, ok := served[name]; !ok {
 				t.Errorf("%s names %q", path, name)
 			}
@@ -58,9 +62,11 @@ func TestReferences(t *testing.T) {
 // The policy forbids code and style in the markup; published text must not
 // become markup either.
 func TestNothingInline(t *testing.T) {
-	page := string(load("n1", true)["/"].body)
-	if found := regexp.MustCompile(`<style|\sstyle=|\son[a-z]+=|<script[^>]*>[^<]`).FindString(page); found != "" {
-		t.Errorf("the page has %q", found)
+	for _, page := range []string{"/", "/operator"} {
+		body := string(load("n1", true)[page].body)
+		if found := regexp.MustCompile(`<style|\sstyle=|\son[a-z]+=|<script[^>]*>[^<]`).FindString(body); found != "" {
+			t.Errorf("%s has %q", page, found)
+		}
 	}
 	for path, f := range load("n1", true) {
 		if found := regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(`).Find(f.body); found != nil {
@@ -80,7 +86,7 @@ func TestNodeNameIsEscaped(t *testing.T) {
 func TestClientIsSmall(t *testing.T) {
 	size := 0
 	for path := range load("n1", false) {
-		if !strings.HasSuffix(path, ".js") {
+		if !strings.HasPrefix(path, "/runnel") || !strings.HasSuffix(path, ".js") {
 			continue
 		}
 		w := get(t, Handler("n1", false), "GET", path, "Accept-Encoding", "gzip", "Origin", "https://app.example.com")
@@ -97,7 +103,7 @@ func TestClientIsSmall(t *testing.T) {
 // TestClientAlone: with keys the client is served, the demo is not.
 func TestClientAlone(t *testing.T) {
 	h := Handler("n1", false)
-	if !h.Has("/runnel.js") || !h.Has("/runnel/line.js") || h.Has("/") || h.Has("/demo/page.js") {
+	if !h.Has("/runnel.js") || !h.Has("/runnel/line.js") || !h.Has("/operator") || h.Has("/") || h.Has("/demo/page.js") {
 		t.Error("the wrong files are served")
 	}
 }

@@ -2,7 +2,7 @@
 
 import { timeOf } from "./feed.js";
 import { Panel } from "./panel.js";
-import { Plot, recent } from "./plot.js";
+import { Plot, recent } from "../look/plot.js";
 import { SSEFeed } from "./ssefeed.js";
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });

@@ -1,0 +1,142 @@
+package browsers
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"runnel/hubtest"
+	"runnel/streams/streamstest"
+)
+
+const live = `document.querySelector("#node")?.dataset.state === "live"`
+
+func TestOperatorNode(t *testing.T) {
+	t.Parallel()
+	redis := streamstest.StartRedis(t)
+	one, two := hubtest.Start(t, "--store", redis.URL()), hubtest.Start(t, "--store", redis.URL())
+	d := openPage(t, one, "/operator")
+	d.until("six plots with figures", plotted+` === 6`)
+	d.until("live", live)
+	d.until("its own connections are counted", `Number(document.querySelector(".plot .value").textContent) >= 1`)
+	d.until("the other node to choose", `document.querySelectorAll("#node select option").length === 2`)
+	own := evaluate[string](d, `document.querySelector("#node select").value`)
+	d.run(`(() => { const s = document.querySelector("#node select"); s.selectedIndex = 1 - s.selectedIndex; s.dispatchEvent(new Event("change")); })()`)
+	d.until("the other node's figures", live+` && `+plotted+` === 6 && document.querySelector('#node [data-part="facts"] dd')`)
+	if at := d.text(`#node [data-part="channel"]`); at == "$node:"+own || !strings.HasPrefix(at, "$node:") {
+		t.Errorf("the page shows %s, it began with %s", at, own)
+	}
+	two.Stop()
+	d.until("a node that is gone and was not chosen is not offered, the chosen one stays", `document.querySelectorAll("#node select option").length === 2`)
+	d.run(fmt.Sprintf(`(() => { const s = document.querySelector("#node select"); s.value = %q; s.dispatchEvent(new Event("change")); })()`, own))
+	d.until("the node that ended is not offered", `document.querySelectorAll("#node select option").length === 1`)
+	d.clean()
+}
+
+func TestOperatorChannel(t *testing.T) {
+	t.Parallel()
+	hub := hubtest.Start(t)
+	p := &publisher{t: t, url: hub.URL, channel: "orders:1"}
+	p.publish(70)
+	d := openPage(t, hub, "/operator")
+	d.set(`#channel input[name="channel"]`, "orders:1")
+	d.click(`#channel form.link button`)
+	d.until("thirty events of history", `document.querySelectorAll("#channel li").length === 30`)
+	d.click(`#channel [data-part="older"]`)
+	d.until("older ones", `document.querySelectorAll("#channel li").length === 60`)
+	d.click(`#channel [data-part="older"]`)
+	d.until("all of them", `document.querySelectorAll("#channel li").length === 70`)
+	d.until("no older ones are offered", `document.querySelector('#channel [data-part="older"]').hidden`)
+	d.set(`#channel input[name="event"]`, "test")
+	d.click(`#channel .test button`)
+	d.until("the answer", `document.querySelector("#channel .outcome").textContent.startsWith("Published as ")`)
+	d.until("the event came", `document.querySelectorAll("#channel li").length === 71 && document.querySelector("#channel li .kind")?.textContent === "test"`)
+	ids := evaluate[[]string](d, `[...document.querySelectorAll("#channel li .id")].map((id) => id.textContent)`)
+	slices.Reverse(ids)
+	if want := history(t, hub, "orders:1"); !slices.Equal(ids, want) {
+		t.Errorf("the page shows %v, the log has %v", ids, want)
+	}
+	d.until("the page itself among the readers", `document.querySelectorAll('#channel [data-part="readers"] tr').length === 1`)
+	d.until("nothing older is offered", `document.querySelector('#channel [data-part="older"]').hidden`)
+	d.until("what is retained", `document.querySelector('#channel [data-part="facts"] dd').textContent === "71"`)
+	d.until("the channel in the list", `document.querySelector('#channels button[data-channel="orders:1"]')`)
+	d.set(`#channels input`, "nothing")
+	d.run(`document.querySelector("#channels input").dispatchEvent(new Event("input"))`)
+	d.until("an empty list", `document.querySelector('#channels [data-part="told"]').textContent === "None."`)
+	d.set(`#channel textarea`, "{bad")
+	d.clean()
+	d.click(`#channel .test button`)
+	d.until("the refusal", `document.querySelector("#channel .outcome.bad")`)
+}
+
+// TestOperatorToken: with keys the page asks for a token, which stands in no
+// URL, and says what the token does not allow.
+func TestOperatorToken(t *testing.T) {
+	t.Parallel()
+	const secret = "a secret of the tests, long enough for HS256"
+	hub := hubtest.Start(t, "--jwt-secret", secret)
+	d := openPage(t, hub, "/operator")
+	d.until("it asks", `document.querySelector("#ask")?.hidden === false && document.querySelector("#node")?.hidden`)
+	d.set(`#ask input[name="token"]`, hubtest.Token(t, secret, "--sub", "ann", "--subscribe", "**"))
+	d.click(`#ask button`)
+	d.until("no admin", `document.querySelector("#ask .outcome").textContent === "an admin token is needed"`)
+	admin := hubtest.Token(t, secret, "--sub", "ops", "--admin", "--subscribe", "orders:*")
+	d.set(`#ask input[name="token"]`, admin)
+	d.click(`#ask button`)
+	d.until("figures", plotted+` === 6 && `+live)
+	for _, c := range [][2]string{{"chat:1", "no right to subscribe to chat:1"}, {"orders:1", ""}} {
+		channel, said := c[0], c[1]
+		d.set(`#channel input[name="channel"]`, channel)
+		d.click(`#channel form.link button`)
+		d.until("what may be read of "+channel, fmt.Sprintf(`document.querySelector('#channel [data-part="trouble"]').textContent === %q`, said))
+	}
+	d.until("the channel is live", `document.querySelector("#channel").dataset.state === "live"`)
+	d.click(`#channel .test button`)
+	d.until("no right to publish", `document.querySelector("#channel .outcome.bad")`)
+	d.mu.Lock()
+	for _, url := range d.requests {
+		if strings.Contains(url, admin) {
+			t.Errorf("the token stands in %s", url)
+		}
+	}
+	d.mu.Unlock()
+	d.click("#forget")
+	d.until("it asks again", `document.querySelector("#ask")?.hidden === false && document.querySelector("#node")?.hidden && sessionStorage.length === 0`)
+}
+
+func TestOperatorLooks(t *testing.T) {
+	t.Parallel()
+	hub := hubtest.Start(t)
+	for _, channel := range []string{"orders:1", "orders:2", "chat:a-room-with-a-rather-long-name:" + strings.Repeat("x", 60)} {
+		p := &publisher{t: t, url: hub.URL, channel: channel}
+		p.publish(12)
+	}
+	d := openPage(t, hub, "/operator")
+	d.until("figures", plotted+` === 6 && `+live)
+	d.set(`#channel input[name="channel"]`, "orders:1")
+	d.click(`#channel form.link button`)
+	d.until("its events", `document.querySelectorAll("#channel li").length === 12`)
+	d.until("its readers", `document.querySelectorAll('#channel [data-part="readers"] tr').length === 1`)
+	d.until("some figures", `document.querySelector(".plot .line").getAttribute("d").split("L").length > 4`)
+	for _, look := range []struct {
+		name   string
+		width  int64
+		dark   bool
+		mobile bool
+	}{
+		{"desktop", 1280, false, false}, {"desktop-dark", 1280, true, false},
+		{"phone", 390, false, true}, {"phone-dark", 390, true, true}, {"narrow", 320, false, true},
+	} {
+		d.resize(look.width, look.dark, look.mobile)
+		d.until("nothing sticks out at "+look.name, `document.documentElement.scrollWidth <= innerWidth`)
+		d.shoot(look.name)
+	}
+	d.clean()
+}
+
+// run runs an expression that gives nothing.
+func (d *demo) run(expression string) {
+	d.t.Helper()
+	evaluate[bool](d, `(`+expression+`, true)`)
+}

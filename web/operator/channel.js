@@ -1,0 +1,126 @@
+// One channel: its newest events and what comes, older ones on demand, its
+// readers on the answering node, and a test event.
+
+import { Feed } from "./feed.js";
+import { ask, channelPath, Refused } from "./session.js";
+import { every, facts, make, parts, row, states, whole } from "./show.js";
+
+const rewind = 30;
+const most = 500; // events that are shown
+
+export function showChannel(element, refused) {
+  const part = parts(element);
+  const input = part.choose.elements.channel;
+  let name = "";
+  let oldest = "";
+  let first = ""; // that is retained
+  let close = () => {};
+
+  const trouble = (error) => (part.trouble.textContent = error?.message ?? "");
+  const append = (event, older) => {
+    const shown = item(event);
+    if (older) part.events.append(shown);
+    else part.events.prepend(shown);
+    if (event.id && (older || !oldest)) oldest = event.id;
+    if (!older && part.events.childElementCount > most) {
+      part.events.lastElementChild.remove();
+      oldest = part.events.lastElementChild.dataset.id;
+    }
+    offer();
+  };
+  const offer = () => (part.older.hidden = !oldest || oldest === first || part.events.childElementCount >= most);
+  const choose = (channel) => {
+    close();
+    name = input.value = channel;
+    oldest = first = "";
+    trouble();
+    part.events.replaceChildren();
+    part.older.hidden = true;
+    part.inside.hidden = false;
+    part.outcome.textContent = "";
+    const feed = new Feed([channel], { rewind }, {
+      state: states(element, part.status),
+      event: (event) => append(event, false),
+      gap: (gap) => part.events.prepend(missing(gap)),
+      trouble,
+    });
+    const polling = every(2000, () => ask(channelPath(channel)).then((now) => {
+      if (channel !== name) return;
+      first = now.log.first ?? "";
+      look(part, now);
+      offer();
+    }, refused));
+    feed.open();
+    close = () => { feed.close(); polling.stop(); };
+  };
+  part.choose.addEventListener("submit", (event) => {
+    event.preventDefault();
+    choose(input.value.trim());
+  });
+  part.older.addEventListener("click", () => {
+    const channel = name;
+    ask(`${channelPath(channel)}/events?limit=${rewind}&before=${oldest}`).then((page) => {
+      if (channel !== name) return;
+      for (const event of page.events.reverse()) append(event, true);
+      if (!page.more) first = oldest;
+      offer();
+    }, trouble);
+  });
+  part.publish.addEventListener("submit", (event) => {
+    event.preventDefault();
+    publish(name, part);
+  });
+  return { choose, close: () => close() };
+}
+
+function look(part, { log, here, readers, more, node }) {
+  facts(part.facts, [
+    ["Retained", whole(log.events)],
+    ["First event", log.first ?? "–"],
+    ["Last", log.last ?? "–"],
+    ["Base", log.base ?? "–"],
+    ["Readers on this node", whole(here?.readers ?? 0)],
+    ["Events in its memory", whole(here?.tail_events ?? 0)],
+    ["Slowest behind by", whole(here?.lag ?? 0), here?.lag > 0],
+  ]);
+  part.readers.replaceChildren(...readers.map((reader) =>
+    row(reader.user ?? "–", reader.transport, whole(reader.lag), make("span", reader.position, "mono id"), make("span", reader.connection ?? "–", "mono"))));
+  const others = more ? `; only the first ${readers.length} are shown` : "";
+  part.told.textContent = `As node ${node} sees it${others}. This page is one of them.`;
+}
+
+function item({ id, event, data, text, from, time }) {
+  const shown = document.createElement("li");
+  shown.dataset.id = id ?? "";
+  const meta = make("p", "", "meta");
+  meta.append(make("span", id ?? "ephemeral", id ? "mono id" : "mono"));
+  if (event && event !== "message") meta.append(make("span", event, "kind"));
+  if (from) meta.append(make("span", `from ${from}`));
+  const at = make("time", new Date(time ?? Date.now()).toLocaleTimeString());
+  meta.append(at);
+  shown.append(make("pre", text ?? JSON.stringify(data), "data-shown"), meta);
+  return shown;
+}
+
+function missing({ missed, reason, last_event_id: last }) {
+  const shown = document.createElement("li");
+  shown.className = "missing";
+  shown.dataset.id = last;
+  shown.append(make("p", `Gap (${reason}): ${missed ?? "nobody knows how many"} events are gone before ${last}.`, "data-shown"));
+  return shown;
+}
+
+async function publish(channel, part) {
+  const { event, kind, data } = part.publish.elements;
+  const query = event.value ? `?${new URLSearchParams({ event: event.value })}` : "";
+  const say = (text, bad) => {
+    part.outcome.textContent = text;
+    part.outcome.classList.toggle("bad", bad);
+  };
+  try {
+    const { id } = await ask(`${channelPath(channel)}/events${query}`, { method: "POST", headers: { "Content-Type": kind.value }, body: data.value });
+    say(`Published as ${id}.`, false);
+  } catch (error) {
+    say(error instanceof Refused ? `Not published: ${error.message}; the token needs that right.` : error.message, true);
+  }
+}
