@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-//go:embed demo look operator runnel.js runnel runnel.d.ts
+//go:embed demo lab look operator runnel.js runnel runnel.d.ts
 var files embed.FS
 
 // directory is files that are served together.
@@ -28,21 +28,26 @@ type directory struct {
 	index string // where its index.html is served; "": it has none
 	demo  bool   // in demo mode only
 	open  bool   // pages of other origins may load it
+	reach string // what its page may connect to beside its own origin, as in a policy
 }
 
 var directories = []directory{
 	{root: "demo", index: "/", demo: true},
+	{root: "lab", index: "/lab", demo: true, reach: " http://127.0.0.1:* ws://127.0.0.1:*"},
 	{root: "operator", index: "/operator"},
-	{root: "look"}, // what both pages share
+	{root: "look"}, // what the pages share
 	{root: "runnel", open: true},
 	{root: "runnel.js", open: true},
 	{root: "runnel.d.ts", open: true},
 }
 
-// policy lets the page load and reach its own origin only, and run nothing
-// that stands in the markup: what somebody publishes stays text.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+// policy lets a page load and reach its own origin and its directory's reach
+// only, and run nothing that stands in the markup: what somebody publishes
+// stays text.
+func (d directory) policy() string {
+	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'" + d.reach + "; " +
+		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}
 
 // types are spelt out because the system's table may lack or change them.
 var types = map[string]string{
@@ -57,6 +62,7 @@ type file struct {
 	contentType, etag string
 	body, packed      []byte // packed: the body in gzip
 	open              bool   // pages of other origins may load it
+	policy            string
 }
 
 // Pages serves embedded files; it is made once, by Handler.
@@ -65,8 +71,8 @@ type Pages struct {
 }
 
 // Handler serves /runnel.js and its modules, the page of operators at
-// "/operator", and in demo mode the demo page at
-// "/", where it says the node's name. Any other path is 404, any method but GET
+// "/operator", and in demo mode the demo page at "/", where it says the node's
+// name, and the firewall lab's at "/lab". Any other path is 404, any method but GET
 // and HEAD 405. The answers have an ETag and are revalidated on every use, so
 // that a new version shows at once; pages have a strict Content-Security-Policy.
 func Handler(node string, demo bool) *Pages { return &Pages{load(node, demo)} }
@@ -99,7 +105,7 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	h.Set("Vary", "Accept-Encoding")
 	h.Set("ETag", `"`+etag+`"`)
-	h.Set("Content-Security-Policy", policy)
+	h.Set("Content-Security-Policy", f.policy)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	if f.open {
@@ -136,7 +142,7 @@ func load(node string, demo bool) map[string]file {
 				body = comment.ReplaceAll(body, nil)
 			}
 			sum := sha256.Sum256(body)
-			served[at] = file{types[path.Ext(name)], hex.EncodeToString(sum[:12]), body, pack(body), d.open}
+			served[at] = file{types[path.Ext(name)], hex.EncodeToString(sum[:12]), body, pack(body), d.open, d.policy()}
 			return nil
 		})
 		if err != nil {

@@ -46,7 +46,9 @@ func TestReferences(t *testing.T) {
 	for path, f := range served {
 		for _, m := range reference.FindAllStringSubmatch(string(f.body), -1) {
 			name := m[1]
-			if m[2] != "" {
+			if strings.HasPrefix(m[2], "/") {
+				name = m[2]
+			} else if m[2] != "" {
 				name = pathpkg.Join(pathpkg.Dir(path), m[2])
 			}
 			if _, ok := served[name]; !ok {
@@ -62,7 +64,7 @@ func TestReferences(t *testing.T) {
 // The policy forbids code and style in the markup; published text must not
 // become markup either.
 func TestNothingInline(t *testing.T) {
-	for _, page := range []string{"/", "/operator"} {
+	for _, page := range []string{"/", "/operator", "/lab"} {
 		body := string(load("n1", true)[page].body)
 		if found := regexp.MustCompile(`<style|\sstyle=|\son[a-z]+=|<script[^>]*>[^<]`).FindString(body); found != "" {
 			t.Errorf("%s has %q", page, found)
@@ -71,6 +73,15 @@ func TestNothingInline(t *testing.T) {
 	for path, f := range load("n1", true) {
 		if found := regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(`).Find(f.body); found != nil {
 			t.Errorf("%s has %q", path, found)
+		}
+	}
+}
+
+// The lab alone reaches another port, that of the visitor's proxy.
+func TestOnlyTheLabReachesFurther(t *testing.T) {
+	for path, f := range load("n1", true) {
+		if further := strings.Contains(f.policy, "connect-src 'self' "); further != strings.HasPrefix(path, "/lab") {
+			t.Errorf("%s: %s", path, f.policy)
 		}
 	}
 }
