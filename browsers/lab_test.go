@@ -5,16 +5,18 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"runnel/hubtest"
 )
 
 // openLab opens the firewall lab and returns when its count runs.
-func openLab(t testing.TB, hub *node) *demo {
+func openLab(t testing.TB, hub *hubtest.Node) *demo {
 	t.Helper()
 	tab, end := chromedp.NewContext(cast(t).browsers[0].tab)
 	t.Cleanup(end)
 	d := &demo{t: t, tab: tab, hub: hub}
 	d.resize(1280, false, false)
-	d.do(chromedp.Navigate(hub.url + "/lab"))
+	d.do(chromedp.Navigate(hub.URL + "/lab"))
 	d.untilRung("WebSocket")
 	return d
 }
@@ -38,7 +40,7 @@ func (d *demo) flip(name string) {
 // nothing doubled.
 func TestLab(t *testing.T) {
 	t.Parallel()
-	d := openLab(t, startNode(t))
+	d := openLab(t, hubtest.Start(t))
 	said := 0
 	talk := func(text string) {
 		t.Helper()
@@ -96,7 +98,7 @@ func TestLab(t *testing.T) {
 
 func TestLabLooks(t *testing.T) {
 	t.Parallel()
-	d := openLab(t, startNode(t))
+	d := openLab(t, hubtest.Start(t))
 	d.flip("cut_after")
 	d.set(`#talk input`, "Is anybody behind this firewall?")
 	d.click("#talk button")
