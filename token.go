@@ -14,7 +14,7 @@ type tokenCommand struct {
 	Publish   list          `sep:"none" placeholder:"PATTERN" help:"Channels that may be published to. Repeatable."`
 	Presence  list          `sep:"none" placeholder:"PATTERN" help:"Channels whose presence may be seen. Repeatable."`
 	Device    string        `placeholder:"NAME" help:"The user's device."`
-	Admin     bool          `help:"Opens metrics and pprof."`
+	Admin     bool          `help:"Opens /operator, metrics and pprof."`
 	TTL       time.Duration `name:"ttl" default:"1h" placeholder:"TIME" help:"How long it is good (${default})."`
 
 	JWTSecret   secrets `name:"jwt-secret" sep:"none" placeholder:"SECRET" help:"The hub's secret; better in RUNNEL_JWT_SECRET, for ps shows flags. The first signs."`

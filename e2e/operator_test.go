@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -147,5 +148,22 @@ func TestOperatorNodes(t *testing.T) {
 	}
 	if !heard[one.Name] || !heard[two.Name] {
 		t.Errorf("heard of %v, there are %s and %s", heard, one.Name, two.Name)
+	}
+}
+
+// The admin address asks for no token.
+func TestOperatorElsewhere(t *testing.T) {
+	t.Parallel()
+	n := startNode(t, "--api-key", apiKey, "--jwt-secret", secret, "--admin-listen", "127.0.0.1:0")
+	m := regexp.MustCompile(`serving health, metrics and pprof" address=(\S+)`).FindStringSubmatch(n.Log())
+	if m == nil {
+		t.Fatalf("the log does not name the admin address:\n%s", n.Log())
+	}
+	admin := "http://" + m[1]
+	for _, path := range []string{"/node", "/channels", "/channels/a"} {
+		if a := call(t, "GET", admin+path, ""); a.status != 200 {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+		wantError(t, call(t, "GET", n.URL+path, ""), 401, "unauthorized")
 	}
 }
