@@ -16,7 +16,7 @@ BEGIN       := $(shell date +%s)
 
 # package:what it brings. The compiler is for the race detector.
 PACKAGES := redis-server:redis-server chromium:chromium firefox-esr:firefox-esr \
-	nginx:nginx curl:curl iproute2:ip netcat-openbsd:nc ca-certificates:/etc/ssl/certs \
+	nginx:nginx haproxy:haproxy curl:curl iproute2:ip netcat-openbsd:nc ca-certificates:/etc/ssl/certs \
 	gcc:gcc libc6-dev:/usr/include/stdlib.h
 
 # $(call step,name,command) runs the command with its name before it and its time after it.

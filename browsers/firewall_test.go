@@ -82,7 +82,7 @@ func TestClientThroughFirewalls(t *testing.T) {
 			settled(pages)
 			for _, page := range pages {
 				states := page.saw("connected")
-				if last := states[len(states)-1].Data; last != f.rung {
+				if last := states[len(states)-1].Data; last != f.rung && !(*realIntervals && f.lasts > 0) {
 					t.Errorf("%s ends up on %s, not %s\n%s", page.label, last, f.rung, page.story())
 				}
 			}
