@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"runnel/hubtest"
 )
 
 // proxies are real ones with what they do by default; only idle time is
@@ -51,9 +53,9 @@ func TestClientBehindProxies(t *testing.T) {
 	for name, proxy := range proxies {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			hub := startNode(t, "--heartbeat", "1s", "--store", "bolt:"+filepath.Join(t.TempDir(), "runnel.db"))
-			at := startProxy(t, name, proxy.config, hub.addr, proxy.args)
-			p := &publisher{t: t, url: hub.url, channel: "behind"}
+			hub := hubtest.Start(t, "--heartbeat", "1s", "--store", "bolt:"+filepath.Join(t.TempDir(), "runnel.db"))
+			at := startProxy(t, name, proxy.config, hub.Addr, proxy.args)
+			p := &publisher{t: t, url: hub.URL, channel: "behind"}
 			v := view{hub: "http://" + at, channels: []string{p.channel}}
 			pages := clients(t, options("", nil), v)
 			for _, rung := range []string{"sse", "poll"} {
@@ -77,8 +79,8 @@ func TestClientBehindProxies(t *testing.T) {
 					t.Errorf("%s connected %d times\n%s", page.label, n, page.story())
 				}
 			}
-			hub.kill()
-			hub.restart()
+			hub.Kill()
+			hub.Restart()
 			p.publish(5)
 			awaitAll(pages, p)
 			settled(pages)
@@ -102,7 +104,7 @@ func startProxy(t testing.TB, name, config, hub string, args []string) string {
 	if name == "nginx" && os.Geteuid() == 0 { // its workers' user may not enter the test's folder
 		args = append([]string{"-g", "user root;"}, args...)
 	}
-	said := &output{}
+	said := &hubtest.Output{}
 	cmd := exec.Command(path, append(args, "config")...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, said, said
 	if err := cmd.Start(); err != nil {
