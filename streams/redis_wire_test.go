@@ -86,3 +86,17 @@ func FuzzParseMessage(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkParseMessage is what a node pays for each event that it follows.
+func BenchmarkParseMessage(b *testing.B) {
+	message := written(&Event{
+		ID: ID{Ms: 1732137600000, N: 42}, Prev: ID{Ms: 1732137600000, N: 41},
+		Type: "paid", From: "ana", Data: make([]byte, 256),
+	})
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := parseMessage(message); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
