@@ -623,6 +623,31 @@ func TestReadyAtFirst(t *testing.T) {
 	})
 }
 
+// TestReadyOnceFollowed: a node is ready as soon as the log is followed, not
+// only at the next try: at the start, where the first event comes too early to
+// be heard, and when the log was away.
+func TestReadyOnceFollowed(t *testing.T) {
+	o := BrokerOptions{ProbeEvery: time.Hour}
+	inBubble(t, o, func(t *testing.T, b *Broker, log *frail) {
+		log.away.Store(true)
+		time.Sleep(2 * time.Hour)
+		log.away.Store(false)
+		log.deaf.Store(true) // its follower does not hear yet
+		follower := log.follower("$probe:a")
+		follower.Resync()
+		synctest.Wait()
+		if err := b.Ready(); err == nil {
+			t.Fatal("ready without having heard anything")
+		}
+		log.deaf.Store(false)
+		follower.Resync()
+		synctest.Wait()
+		if err := b.Ready(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 // TestSlowPagesKeepNobodyWaiting: who subscribes to a channel waits for word of
 // that one alone, however long the log takes to read tails of others anew.
 func TestSlowPagesKeepNobodyWaiting(t *testing.T) {

@@ -13,9 +13,11 @@ import (
 // does not deliver is found this way, and a connection that is dead without
 // having been closed.
 type probe struct {
+	came   chan struct{} // readable when heard has changed
+	missed chan struct{} // readable when what was appended may have been missed
+
 	mu    sync.Mutex
 	heard ID
-	came  chan struct{} // readable when heard has changed
 	good  time.Time
 	cause error
 }
@@ -49,7 +51,7 @@ func (b *Broker) Ready() error {
 
 func (b *Broker) runProbe() {
 	p := &b.probe
-	p.came = make(chan struct{}, 1)
+	p.came, p.missed = make(chan struct{}, 1), make(chan struct{}, 1)
 	name := "$probe:" + b.options.Node
 	stop := b.log.Follow(name, p)
 	defer stop()
@@ -59,33 +61,64 @@ func (b *Broker) runProbe() {
 			return
 		}
 		p.note(err)
-		if err != nil {
-			b.logFailed("probe", name, err)
-			if r, ok := b.log.(refollower); ok && !errors.Is(err, ErrUnavailable) {
-				r.Refollow()
-			}
+		if err == nil {
+			b.pause(b.options.ProbeEvery)
+			continue
 		}
-		b.pause(b.options.ProbeEvery)
+		b.logFailed("probe", name, err)
+		if r, ok := b.log.(refollower); ok && !errors.Is(err, ErrUnavailable) {
+			r.Refollow()
+		}
+		p.pause(b.ctx, b.options.ProbeEvery)
 	}
 }
 
-// round appends an event and waits for it to come back.
+// pause is over early when the log is followed anew: the cause of the last
+// failure may be gone, and clients need not wait for this node.
+func (p *probe) pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-p.missed:
+	case <-ctx.Done():
+	}
+}
+
+// round appends an event and waits for it to come back. Where following began
+// only after the append it appends another.
 func (p *probe) round(ctx context.Context, log Log, channel string) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	keep := Retention{Count: 1, Age: time.Minute}
-	results, err := log.Append(ctx, channel, keep, []Draft{{Type: "probe", Data: []byte("{}")}})
-	if err != nil {
-		return err
-	}
-	for !p.hasHeard(results[0].ID) {
+	for again := true; again; {
 		select {
-		case <-p.came:
-		case <-ctx.Done():
-			return fmt.Errorf("an event that was appended did not come back within %v", probeTimeout)
+		case <-p.missed: // before the append
+		default:
+		}
+		results, err := log.Append(ctx, channel, keep, []Draft{{Type: "probe", Data: []byte("{}")}})
+		if err != nil {
+			return err
+		}
+		if again, err = p.await(ctx, results[0].ID); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// await waits for the event to come back; again: it may have been missed.
+func (p *probe) await(ctx context.Context, id ID) (again bool, err error) {
+	for !p.hasHeard(id) {
+		select {
+		case <-p.came:
+		case <-p.missed:
+			return true, nil
+		case <-ctx.Done():
+			return false, fmt.Errorf("an event that was appended did not come back within %v", probeTimeout)
+		}
+	}
+	return false, nil
 }
 
 func (p *probe) hasHeard(id ID) bool {
@@ -108,11 +141,15 @@ func (p *probe) Deliver(e *Event) {
 	p.mu.Lock()
 	p.heard = e.ID
 	p.mu.Unlock()
+	signal(p.came)
+}
+
+// Resync notes that the event of the probe may have been missed.
+func (p *probe) Resync() { signal(p.missed) }
+
+func signal(c chan<- struct{}) {
 	select {
-	case p.came <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
-
-// Resync has nothing to do: the next round is a probe of its own.
-func (p *probe) Resync() {}
