@@ -153,7 +153,10 @@ func (b *Broker) Subscribe(ctx context.Context, channel string, start Start, w W
 		b.release(c)
 		return nil, err
 	}
-	s := &Subscription{channel: c, waiter: w, position: position, gap: gap, resuming: start.kind == fromPosition}
+	s := &Subscription{channel: c, waiter: w, position: position, resuming: start.kind == fromPosition}
+	if gap != nil {
+		s.doubt = &doubt{gap: gap}
+	}
 	s.due.Store(true)
 	c.mu.Lock()
 	s.number, _ = c.tail.number(position)

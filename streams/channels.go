@@ -160,7 +160,7 @@ func (c *channel) someReaders(from int, f func(*Subscription) bool) (more bool) 
 // behind is how many events follow the position. The channel is locked.
 func (s *Subscription) behind() uint64 {
 	newest := s.channel.tail.newest
-	if s.list == &s.channel.live || newest.N <= s.position.N {
+	if s.waits == forEvent || newest.N <= s.position.N {
 		return 0
 	}
 	return newest.N - s.position.N
@@ -168,7 +168,7 @@ func (s *Subscription) behind() uint64 {
 
 // enlist has the subscription found by those who look. The channel is locked.
 func (c *channel) enlist(s *Subscription) {
-	s.place = len(c.subscribed)
+	s.place = uint32(len(c.subscribed))
 	c.subscribed = append(c.subscribed, s)
 }
 

@@ -149,7 +149,7 @@ func (c *channel) serve(p ID, asked uint64, st standing) *wakeup {
 	}
 	return c.behind.take(func(s *Subscription) bool {
 		if s.position == p {
-			s.verdict, s.asked, s.logEnd = v, asked, st.last
+			s.judge(v, asked, st.last)
 			return true
 		}
 		return st.answers(s.position)

@@ -1,9 +1,6 @@
 package streams
 
-import (
-	"sync/atomic"
-	"time"
-)
+import "sync/atomic"
 
 // Waiter is told when it is worth calling Next again.
 type Waiter interface {
@@ -30,45 +27,24 @@ func (s Signal) Wake(*Subscription) {
 // a reader that stops costs a position. Next, Seek and Close may be called
 // from any goroutine, but by one at a time.
 type Subscription struct {
-	// What each event needs comes first: with thousands of subscriptions its
-	// time is that of fetching these lines from memory.
+	// A million of these are a node's memory, and fetching them from it is most
+	// of what an event costs: what few need stands in doubt.
 	channel *channel
 	waiter  Waiter
 	due     atomic.Bool
 
 	// Guarded by channel.mu.
-	verdict    verdict
+	waits      waits
 	awaited    bool // it waits, or waited, for what comes next
 	resuming   bool // not yet counted as a resume
 	closed     bool
-	list       *waitlist // where it waits, nil when it does not
+	place      uint32 // among all of its channel
 	prev, next *Subscription
-	place      int    // among all of its channel
 	number     uint64 // of the tail's event that comes next; 0: to be found by position
 	live       uint64 // the tail's end when it began: it was not there for what came live before
 	position   ID
-	gap        *Gap   // to be told before anything else
-	logEnd     ID     // where the log ended at the last verdict
-	asked      uint64 // the tail's end when the log was asked for the verdict
-	aheadSince time.Time
-	retry      *time.Timer
+	doubt      *doubt // nil for who reads on where it stood
 }
-
-// verdict is what the log said about a position that nothing follows.
-type verdict uint8
-
-const (
-	noVerdict verdict = iota
-	atEnd             // nothing follows
-	aheadOf           // the log does not reach so far
-)
-
-// A node may hear of an event before the one a client returns to has, and a
-// master may just be being replaced; only then is a position from a lost past.
-const (
-	aheadFor   = time.Second
-	aheadRetry = aheadFor / 4
-)
 
 // Batch is what follows a subscription's position.
 type Batch struct {
@@ -107,10 +83,11 @@ func (s *Subscription) Next(dst []*Event, bytes int) Batch {
 	b := Batch{Events: dst, From: s.position}
 	switch {
 	case s.closed:
-	case s.list != nil:
-		b.Current = s.list == &c.live
-	case s.gap != nil:
-		b.Gap, s.gap = s.gap, nil
+	case s.waits != forNothing:
+		b.Current = s.waits == forEvent
+	case s.doubt != nil && s.doubt.gap != nil:
+		b.Gap = s.doubt.gap
+		s.endDoubt()
 		s.due.Store(true)
 	default:
 		s.advance(&b, bytes)
@@ -129,8 +106,7 @@ func (s *Subscription) advance(b *Batch, bytes int) {
 	if c.tail.first > s.number || s.number == 0 {
 		s.number, _ = c.tail.number(s.position)
 	}
-	v := s.verdict
-	s.verdict = noVerdict
+	v := s.takeVerdict()
 	if v == aheadOf && s.number == 0 {
 		s.judgeAhead(b)
 		return
@@ -139,14 +115,14 @@ func (s *Subscription) advance(b *Batch, bytes int) {
 		s.fromTail(b, bytes)
 	} else if p := c.pageFor(s.position); p != nil {
 		s.fromStanding(b, p.standing, bytes)
-	} else if v == atEnd && s.asked == c.tail.end() {
+	} else if v == atEnd && s.doubt.asked == c.tail.end() {
 		s.awaitTail(b)
 	} else {
-		c.behind.add(s)
+		c.behind.add(s, forPage)
 		c.startReading()
 		return
 	}
-	s.aheadSince = time.Time{}
+	s.endDoubt()
 }
 
 // awaitTail waits for the tail, which is behind: the log has nothing after the
@@ -154,7 +130,7 @@ func (s *Subscription) advance(b *Batch, bytes int) {
 // moved, what woke everybody would have been missed.
 func (s *Subscription) awaitTail(b *Batch) {
 	b.Current = true
-	s.channel.live.add(s)
+	s.channel.live.add(s, forEvent)
 	s.channel.broker.check(s.channel)
 }
 
@@ -169,7 +145,7 @@ func (s *Subscription) fromTail(b *Batch, bytes int) {
 		return
 	}
 	b.Current = true
-	s.channel.live.add(s)
+	s.channel.live.add(s, forEvent)
 }
 
 // fromStanding delivers a page's gap if the position is the one before it, and
@@ -191,28 +167,6 @@ func (s *Subscription) fromStanding(b *Batch, st standing, bytes int) {
 	s.due.Store(true)
 }
 
-func (s *Subscription) judgeAhead(b *Batch) {
-	c := s.channel
-	if s.aheadSince.IsZero() {
-		s.aheadSince = time.Now()
-	}
-	if time.Since(s.aheadSince) >= aheadFor {
-		s.fromStanding(b, rolledBack(c.name, s.position, s.logEnd), 0)
-		return
-	}
-	s.stopRetry()
-	s.retry = time.AfterFunc(aheadRetry, func() {
-		s.due.Store(true)
-		s.waiter.Wake(s)
-	})
-}
-
-func (s *Subscription) stopRetry() {
-	if s.retry != nil {
-		s.retry.Stop()
-	}
-}
-
 // moveTo moves the position past the stored events.
 func (s *Subscription) moveTo(events []*Event) {
 	for i := len(events) - 1; i >= 0; i-- {
@@ -230,13 +184,12 @@ func (s *Subscription) Seek(position ID, gap *Gap) {
 	c := s.channel
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if s.list != nil {
-		s.list.remove(s)
-	}
-	s.stopRetry()
-	s.position, s.number, s.gap, s.verdict, s.awaited = position, 0, gap, noVerdict, false
+	c.unlist(s)
+	s.endDoubt()
+	s.position, s.number, s.awaited = position, 0, false
 	if gap != nil {
 		s.position = gap.Last
+		s.doubt = &doubt{gap: gap}
 	}
 	s.due.Store(true)
 }
@@ -248,10 +201,8 @@ func (s *Subscription) Close() {
 	c.mu.Lock()
 	was := s.closed
 	s.closed = true
-	if s.list != nil {
-		s.list.remove(s)
-	}
-	s.stopRetry()
+	c.unlist(s)
+	s.endDoubt()
 	if !was {
 		c.delist(s)
 	}

@@ -8,8 +8,17 @@ type waitlist struct {
 	head, last *Subscription
 }
 
-func (l *waitlist) add(s *Subscription) {
-	s.list, s.prev, s.next = l, l.last, nil
+// waits says what a subscription waits for, and so in which list it stands.
+type waits uint8
+
+const (
+	forNothing waits = iota
+	forEvent         // the next event: in live
+	forPage          // a page of history: in behind
+)
+
+func (l *waitlist) add(s *Subscription, what waits) {
+	s.waits, s.prev, s.next = what, l.last, nil
 	if l.last != nil {
 		l.last.next = s
 	} else {
@@ -29,7 +38,17 @@ func (l *waitlist) remove(s *Subscription) {
 	} else {
 		l.last = s.prev
 	}
-	s.list, s.prev, s.next = nil, nil, nil
+	s.waits, s.prev, s.next = forNothing, nil, nil
+}
+
+// unlist has the subscription wait for nothing.
+func (c *channel) unlist(s *Subscription) {
+	switch s.waits {
+	case forEvent:
+		c.live.remove(s)
+	case forPage:
+		c.behind.remove(s)
+	}
 }
 
 // take removes the subscriptions that match and returns them, to be woken once
