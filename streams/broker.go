@@ -76,6 +76,7 @@ type Broker struct {
 	paged     atomic.Int64  // bytes in pages alone
 	reads     chan struct{} // slots for pages in flight
 	sweeps    chan struct{} // asks for a sweep before its time
+	busy      busyList
 	checks    checks
 	refreshes refreshes
 	faults    faultLog
@@ -96,7 +97,7 @@ func NewBroker(o BrokerOptions) *Broker {
 		cancel:    cancel,
 		reads:     make(chan struct{}, readsAtOnce),
 		sweeps:    make(chan struct{}, 1),
-		checks:    checks{due: map[*channel]struct{}{}, signal: make(chan struct{}, 1)},
+		checks:    checks{signal: make(chan struct{}, 1)},
 		refreshes: refreshes{due: map[*channel]struct{}{}},
 		faults:    faultLog{logger: o.Logger, last: map[string]time.Time{}},
 		channels:  map[string]*channel{},
@@ -168,7 +169,7 @@ func (b *Broker) Subscribe(ctx context.Context, channel string, start Start, w W
 
 func (b *Broker) begin(ctx context.Context, c *channel, start Start) (ID, *Gap, error) {
 	select {
-	case <-c.ready:
+	case <-c.known():
 		return b.resolve(ctx, c, start)
 	case <-b.ctx.Done():
 		return ID{}, nil, ErrClosed
@@ -203,7 +204,7 @@ func (b *Broker) join(name string) (c *channel, left chan struct{}, err error) {
 	}
 	c = b.channels[name]
 	if c == nil {
-		c = &channel{name: name, broker: b, ready: make(chan struct{})}
+		c = newChannel(name, b)
 		b.channels[name] = c
 		c.stop = b.log.Follow(name, c)
 	}
@@ -224,15 +225,20 @@ func (b *Broker) release(c *channel) {
 	}
 }
 
-// eachChannel calls f for every channel, without holding the broker's lock.
-func (b *Broker) eachChannel(f func(*channel)) {
+// allChannels is the channels followed now.
+func (b *Broker) allChannels() []*channel {
 	b.mu.Lock()
+	defer b.mu.Unlock()
 	all := make([]*channel, 0, len(b.channels))
 	for _, c := range b.channels {
 		all = append(all, c)
 	}
-	b.mu.Unlock()
-	for _, c := range all {
+	return all
+}
+
+// eachChannel calls f for every channel, without holding the broker's lock.
+func (b *Broker) eachChannel(f func(*channel)) {
+	for _, c := range b.allChannels() {
 		f(c)
 	}
 }

@@ -10,7 +10,6 @@ import (
 type channel struct {
 	name   string
 	broker *Broker
-	ready  chan struct{} // closed once the tail knows where the channel stands
 
 	// Guarded by broker.mu.
 	readers int
@@ -18,7 +17,11 @@ type channel struct {
 	left    chan struct{} // not nil: being left, closed when that is done
 	stop    func()        // ends following
 
+	busyAt   int  // its place in broker.busy, guarded by that
+	checkDue bool // it is in broker.checks, guarded by that
+
 	mu         sync.Mutex
+	ready      chan struct{} // closed once the tail knows where the channel stands
 	tail       tail
 	live       waitlist        // wait for the next event
 	behind     waitlist        // wait for a page of history
@@ -28,7 +31,29 @@ type channel struct {
 	aheadSince time.Time
 	accounted  int  // bytes of tail and pages that the broker's budget counts
 	paged      int  // those of pages among them
+	busy       bool // it is in broker.busy
 	gone       bool // left: what still comes in is nobody's
+}
+
+// begun is the ready of all channels whose tail knows where they stand: one of
+// their own would be a third of what a quiet channel takes.
+var begun = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+func newChannel(name string, b *Broker) *channel {
+	c := &channel{name: name, broker: b, ready: make(chan struct{})}
+	c.stir()
+	return c
+}
+
+// known is closed once the tail knows where the channel stands.
+func (c *channel) known() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ready
 }
 
 // Deliver takes an event that the log brings: into the tail if it follows,
@@ -59,6 +84,7 @@ func (c *channel) begin(at ID) {
 	if !c.tail.known {
 		c.tail.reset(at)
 		close(c.ready)
+		c.ready = begun
 	}
 }
 
@@ -67,6 +93,14 @@ func (c *channel) newest() ID {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.tail.newest
+}
+
+// differs reports whether the log's last ID is news. For a channel that was
+// left it no longer is.
+func (c *channel) differs(last ID) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.gone && c.tail.newest != last
 }
 
 // settle keeps the tail within the bounds of a channel and of the node. A tail
@@ -97,6 +131,9 @@ func (c *channel) account() {
 	c.broker.held.Add(int64(size - c.accounted))
 	c.broker.paged.Add(int64(paged - c.paged))
 	c.accounted, c.paged = size, paged
+	if size > 0 {
+		c.stir()
+	}
 }
 
 // age forgets what came before a time.
@@ -106,6 +143,7 @@ func (c *channel) age(tail, pages time.Time) {
 	c.tail.drop(c.tail.older(tail))
 	c.dropPages(pages)
 	c.account()
+	c.calm()
 }
 
 // forget gives back all that the channel holds, for good.
@@ -114,4 +152,5 @@ func (c *channel) forget() {
 	defer c.mu.Unlock()
 	c.gone = true
 	c.account()
+	c.calm()
 }

@@ -74,9 +74,12 @@ func (b *Broker) Readers(name string, limit int) (readers []Reader, more bool) {
 }
 
 // Lag is by how many events the slowest reader on the node is behind the
-// newest that the node heard of. It looks at every reader.
+// newest that the node heard of. It looks at every reader of channels in which
+// some are behind.
 func (b *Broker) Lag() (most uint64) {
-	b.eachChannel(func(c *channel) { most = max(most, c.lag()) })
+	for _, c := range b.busy.all() {
+		most = max(most, c.lag())
+	}
 	return most
 }
 
@@ -126,11 +129,21 @@ func (c *channel) state() ChannelState {
 }
 
 func (c *channel) lag() (most uint64) {
+	if c.allWait() {
+		return 0
+	}
 	c.eachReader(func(s *Subscription) bool {
 		most = max(most, s.behind())
 		return true
 	})
 	return most
+}
+
+// allWait reports whether every reader waits for the next event.
+func (c *channel) allWait() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.live.n == len(c.subscribed)
 }
 
 // eachReader calls f, with the channel locked, until it returns false. The
@@ -170,6 +183,7 @@ func (s *Subscription) behind() uint64 {
 func (c *channel) enlist(s *Subscription) {
 	s.place = uint32(len(c.subscribed))
 	c.subscribed = append(c.subscribed, s)
+	c.stir()
 }
 
 // delist undoes it. What many readers took is given back when few are left.
@@ -182,4 +196,5 @@ func (c *channel) delist(s *Subscription) {
 	if cap(c.subscribed) > 4*last+64 {
 		c.subscribed = slices.Clone(c.subscribed)
 	}
+	c.stir()
 }

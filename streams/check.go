@@ -6,65 +6,98 @@ import (
 	"time"
 )
 
-// checks is the channels whose tail is to be compared with the log. Each
-// stands in it once, however often somebody asks.
+// checks is the channels whose tail somebody wants compared with the log. Each
+// stands in it once, however often it is asked for.
 type checks struct {
 	mu     sync.Mutex
-	due    map[*channel]struct{}
+	due    []*channel // first come, first served
 	signal chan struct{}
 }
 
-const (
-	headsAtOnce   = 512 // channels compared in one call of the log
-	refreshAtOnce = 16  // tails read anew at the same time
-)
+// headsAtOnce is how many channels are compared in one call of the log.
+const headsAtOnce = 512
 
 // check has a channel's tail compared with the log soon.
 func (b *Broker) check(c *channel) {
-	b.checks.mu.Lock()
-	b.checks.due[c] = struct{}{}
-	b.checks.mu.Unlock()
+	b.checks.add(c)
 	select {
 	case b.checks.signal <- struct{}{}:
 	default:
 	}
 }
 
-// takeChecks takes up to headsAtOnce of the channels that are due.
-func (b *Broker) takeChecks() (due []*channel) {
-	b.checks.mu.Lock()
-	defer b.checks.mu.Unlock()
-	for c := range b.checks.due {
-		delete(b.checks.due, c)
-		if due = append(due, c); len(due) == headsAtOnce {
-			break
-		}
+func (k *checks) add(c *channel) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !c.checkDue {
+		c.checkDue = true
+		k.due = append(k.due, c)
+	}
+}
+
+// take takes up to headsAtOnce of the channels that are due.
+func (k *checks) take() []*channel {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	n := min(len(k.due), headsAtOnce)
+	due := k.due[:n:n]
+	for _, c := range due {
+		c.checkDue = false
+	}
+	if k.due = k.due[n:]; len(k.due) == 0 {
+		k.due = nil
 	}
 	return due
 }
 
 // runChecks compares tails with the log: those somebody asked for at once, and
-// now and then all, as a net under messages that were lost without a sign.
+// all in turn, as a net under messages that were lost without a sign.
 func (b *Broker) runChecks() {
-	all := time.NewTicker(b.options.CheckEvery)
-	defer all.Stop()
+	var round round
+	turn := time.NewTimer(b.options.CheckEvery)
+	defer turn.Stop()
 	for {
 		select {
 		case <-b.ctx.Done():
 			return
-		case <-all.C:
-			b.eachChannel(b.check)
+		case <-turn.C:
+			b.compare(round.take(b))
+			turn.Reset(round.pace)
 		case <-b.checks.signal:
-		}
-		for due := b.takeChecks(); len(due) > 0 && b.ctx.Err() == nil; due = b.takeChecks() {
-			b.compare(due)
+			for due := b.checks.take(); len(due) > 0 && b.ctx.Err() == nil; due = b.checks.take() {
+				b.compare(due)
+			}
 		}
 	}
+}
+
+// round goes through all channels, spread over CheckEvery: 100,000 at once
+// would keep the log from other work, and who subscribes meanwhile waiting.
+type round struct {
+	rest []*channel
+	pace time.Duration // between two takes
+}
+
+func (r *round) take(b *Broker) []*channel {
+	if len(r.rest) == 0 {
+		r.rest = b.allChannels()
+		takes := max(1, (len(r.rest)+headsAtOnce-1)/headsAtOnce)
+		r.pace = b.options.CheckEvery / time.Duration(takes)
+	}
+	n := min(len(r.rest), headsAtOnce)
+	due := r.rest[:n:n]
+	if r.rest = r.rest[n:]; len(r.rest) == 0 {
+		r.rest = nil
+	}
+	return due
 }
 
 // compare asks the log where the channels stand and refreshes those that
 // differ.
 func (b *Broker) compare(due []*channel) {
+	if len(due) == 0 {
+		return
+	}
 	names := make([]string, len(due))
 	for i, c := range due {
 		names[i] = c.name
@@ -82,7 +115,7 @@ func (b *Broker) compare(due []*channel) {
 	}
 	for i, c := range due {
 		c.begin(heads[i].Last)
-		if c.newest() != heads[i].Last {
+		if c.differs(heads[i].Last) {
 			b.refreshSoon(c)
 		}
 	}
@@ -90,103 +123,3 @@ func (b *Broker) compare(due []*channel) {
 
 // checkBackoff is the pause after the log could not be asked.
 const checkBackoff = 200 * time.Millisecond
-
-// refreshes is the channels whose tail is to be read anew. That has goroutines
-// of its own: subscribers wait for the comparison of their channel, which must
-// not wait for a slow page of another.
-type refreshes struct {
-	mu      sync.Mutex
-	due     map[*channel]struct{}
-	running int
-}
-
-func (b *Broker) refreshSoon(c *channel) {
-	r := &b.refreshes
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.due[c] = struct{}{}
-	if r.running < refreshAtOnce {
-		r.running++
-		b.tasks.Go(b.runRefreshes)
-	}
-}
-
-func (b *Broker) runRefreshes() {
-	for c := b.refreshes.next(); c != nil; c = b.refreshes.next() {
-		if err := b.refresh(c); err != nil {
-			b.logFailed("read the tail anew", c.name, err)
-			b.pause(checkBackoff)
-			b.check(c)
-		}
-	}
-}
-
-// next returns nil, and counts the caller out, when nothing is due.
-func (r *refreshes) next() *channel {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for c := range r.due {
-		delete(r.due, c)
-		return c
-	}
-	r.running--
-	return nil
-}
-
-// refresh reads what follows the tail's newest event into it.
-func (b *Broker) refresh(c *channel) error {
-	ctx, cancel := context.WithTimeout(b.ctx, readTimeout)
-	defer cancel()
-	from := c.newest()
-	b.count.Reads.Add(1)
-	page, err := b.log.Range(ctx, c.name, after(from, pageEvents, pageBytes))
-	if err != nil {
-		return err
-	}
-	c.take(from, page)
-	return nil
-}
-
-// take brings the tail up to a page that was read after position from. Events
-// may have come in meanwhile.
-func (c *channel) take(from ID, page Page) {
-	st := place(c.name, from, page)
-	c.mu.Lock()
-	moved := c.tail.newest != from
-	switch {
-	case st.ahead && !moved && c.stillAhead():
-		c.mu.Unlock()
-		time.AfterFunc(aheadRetry, func() { c.broker.check(c) })
-		return
-	case moved && (st.ahead || st.gap != nil):
-		// What was read is about a position the tail has left.
-		c.mu.Unlock()
-		c.broker.check(c)
-		return
-	case st.ahead, st.gap != nil, page.More:
-		// A hole, or too much to catch up with: the tail starts anew where the
-		// log is now, and every reader asks the log where it stands.
-		c.tail.reset(page.Last)
-	default:
-		for _, e := range st.events {
-			c.tail.offer(e)
-		}
-	}
-	c.aheadSince = time.Time{}
-	c.settle()
-	w := c.live.take(nil)
-	c.mu.Unlock()
-	w.wake()
-	if len(st.events) < len(page.Events) {
-		c.broker.check(c)
-	}
-}
-
-// stillAhead reports whether the tail has been above the log for less than the
-// time in which that may be a passing matter.
-func (c *channel) stillAhead() bool {
-	if c.aheadSince.IsZero() {
-		c.aheadSince = time.Now()
-	}
-	return time.Since(c.aheadSince) < aheadFor
-}

@@ -185,6 +185,7 @@ func (s *Subscription) Seek(position ID, gap *Gap) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.unlist(s)
+	c.stir()
 	s.endDoubt()
 	s.position, s.number, s.awaited = position, 0, false
 	if gap != nil {

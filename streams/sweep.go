@@ -10,7 +10,7 @@ const (
 	pressedAge = time.Second
 
 	// sweepPause is how long after a sweep that was asked for the next one may
-	// begin: each looks at every channel.
+	// begin: each looks at every busy channel.
 	sweepPause = 20 * time.Millisecond
 )
 
@@ -47,12 +47,12 @@ func (b *Broker) sweep(now time.Time) {
 	if b.overBudget() || b.manyPages() {
 		pages = pressedPageLife
 	}
-	b.eachChannel(func(c *channel) {
+	for _, c := range b.busy.all() {
 		c.age(now.Add(-tails), now.Add(-pages))
 		if b.beginLeaving(c, now) {
 			b.leave(c)
 		}
-	})
+	}
 }
 
 // beginLeaving reports whether nobody has read the channel for a while; from

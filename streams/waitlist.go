@@ -6,6 +6,7 @@ import "sync"
 // themselves: joining and leaving cost the same with one as with a million.
 type waitlist struct {
 	head, last *Subscription
+	n          int
 }
 
 // waits says what a subscription waits for, and so in which list it stands.
@@ -25,6 +26,7 @@ func (l *waitlist) add(s *Subscription, what waits) {
 		l.head = s
 	}
 	l.last = s
+	l.n++
 }
 
 func (l *waitlist) remove(s *Subscription) {
@@ -39,6 +41,7 @@ func (l *waitlist) remove(s *Subscription) {
 		l.last = s.prev
 	}
 	s.waits, s.prev, s.next = forNothing, nil, nil
+	l.n--
 }
 
 // unlist has the subscription wait for nothing.
