@@ -28,7 +28,7 @@ type BrokerOptions struct {
 
 	TailAge    time.Duration // what is older is for the log to answer, default 1 min
 	Linger     time.Duration // how long a channel that nobody reads is followed, default 10 s
-	CheckEvery time.Duration // how often tails are compared with the log unasked, default 30 s
+	CheckEvery time.Duration // in what time all tails are compared with the log unasked, default 30 s
 	ProbeEvery time.Duration // how often the way through the log is tried out, default 2 s
 
 	Logger *slog.Logger // default: none

@@ -71,8 +71,9 @@ func (b *Broker) runChecks() {
 	}
 }
 
-// round goes through all channels, spread over CheckEvery: 100,000 at once
-// would keep the log from other work, and who subscribes meanwhile waiting.
+// round goes through all channels, in any order, spread over CheckEvery:
+// 100,000 at once would keep the log from other work, and who subscribes
+// meanwhile waiting.
 type round struct {
 	rest []*channel
 	pace time.Duration // between two takes
