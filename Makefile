@@ -17,7 +17,7 @@ BEGIN       := $(shell date +%s)
 # package:what it brings. The compiler is for the race detector.
 PACKAGES := redis-server:redis-server chromium:chromium firefox-esr:firefox-esr \
 	nginx:nginx haproxy:haproxy curl:curl iproute2:ip netcat-openbsd:nc ca-certificates:/etc/ssl/certs \
-	gcc:gcc libc6-dev:/usr/include/stdlib.h
+	gcc:gcc libc6-dev:/usr/include/stdlib.h nodejs:node node-typescript:tsc
 
 # $(call step,name,command) runs the command with its name before it and its time after it.
 define step
@@ -26,9 +26,9 @@ define step
 printf -- '--- %s: %s, %ds\n' '$(1)' "$$said" $$((SECONDS - begin)); exit $$code
 endef
 
-.PHONY: test packages tools check race build run fuzz cover bench clean
+.PHONY: test packages tools check script race build run fuzz cover bench clean
 
-test: packages tools check race
+test: packages tools check script race
 	@echo "--- all: ok, $$(($$(date +%s) - $(BEGIN)))s"
 
 packages:
@@ -43,6 +43,10 @@ check: tools
 	$(call step,go mod tidy,go mod tidy -diff)
 	$(call step,go vet,go vet ./...)
 	$(call step,staticcheck,$(TOOLS)/staticcheck ./...)
+
+script: packages
+	$(call step,node --test,node --test --test-reporter=spec web/test/*.test.mjs)
+	$(call step,tsc --strict,tsc -p web/test)
 
 race: packages
 	$(call step,go test -race,go test -race -timeout 9m ./...)
