@@ -155,6 +155,7 @@ export class Line {
     this.#active = null
     this.#stop()
     if (lived > this.#hub.timing.patience) this.#backoff.reset() // cut, perhaps at a fixed age: the same rung again
+    else this.#backoff.ease(4)
     if (why.kind === 'broken') this.#retry(why.retryAfter ?? 0)
     else this.#fail(why)
   }

@@ -15,6 +15,9 @@ export class Backoff {
   }
 
   reset () { this.#tries = 0 }
+
+  /** Begins no higher than after so many tries: something did work. */
+  ease (tries) { this.#tries = Math.min(this.#tries, tries) }
 }
 
 /** A timer that can be cut short. */
