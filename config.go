@@ -34,6 +34,8 @@ type Config struct {
 	// Longer than a hiccup of the network, shorter than a client's patience.
 	RedisDialTimeout time.Duration `group:"store" default:"3s" placeholder:"TIME" help:"How long connecting to Redis may take (${default})."`
 	RedisTimeout     time.Duration `group:"store" default:"3s" placeholder:"TIME" help:"How long one answer of Redis may take (${default})."`
+	// 0: the master alone answers at once, and a failover may lose a moment.
+	RedisWait int `group:"store" default:"0" placeholder:"N" help:"Replicas of Redis that have to have an event before its publisher is answered (${default})."`
 
 	JWTSecret    secrets `group:"keys" name:"jwt-secret" sep:"none" placeholder:"SECRET" help:"Secret of HS256 tokens, 32 bytes or more. Repeatable, while one replaces another; in the environment one a line."`
 	JWTPublicKey list    `group:"keys" name:"jwt-public-key" sep:"none" placeholder:"FILE" help:"Public key (PEM) of RS256, ES256 or EdDSA tokens. Repeatable."`

@@ -100,6 +100,7 @@ func (c *Config) checkNumbers() error {
 		atLeast("--redis-pool-size", c.RedisPoolSize, 1),
 		lasting("--redis-dial-timeout", c.RedisDialTimeout, time.Millisecond, 0),
 		lasting("--redis-timeout", c.RedisTimeout, time.Millisecond, 0),
+		atLeast("--redis-wait", c.RedisWait, 0),
 		atLeast("--max-connections", c.MaxConnections, 0),
 		atLeast("--max-connections-per-ip", c.MaxConnectionsPerIP, 0),
 		atLeast("--max-connections-per-user", c.MaxConnectionsPerUser, 0),

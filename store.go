@@ -31,7 +31,7 @@ func (c *Config) openStore(logger *slog.Logger) (*store, error) {
 		return &store{Log: log, name: "bolt:" + rest}, nil
 	}
 	log, err := streams.OpenRedis(streams.RedisOptions{
-		URL: c.Store, PoolSize: c.RedisPoolSize, Logger: logger,
+		URL: c.Store, PoolSize: c.RedisPoolSize, Replicas: c.RedisWait, Logger: logger,
 		DialTimeout: c.RedisDialTimeout, ReadTimeout: c.RedisTimeout, WriteTimeout: c.RedisTimeout,
 	})
 	if err != nil {

@@ -66,7 +66,7 @@ func (b *Broker) runProbe() {
 			continue
 		}
 		b.logFailed("probe", name, err)
-		if r, ok := b.log.(refollower); ok && !errors.Is(err, ErrUnavailable) {
+		if r, ok := b.log.(refollower); ok && !errors.Is(err, ErrUnavailable) && !errors.Is(err, errTooFewReplicas) {
 			r.Refollow()
 		}
 		p.pause(b.ctx, b.options.ProbeEvery)

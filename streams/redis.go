@@ -26,6 +26,12 @@ type RedisOptions struct {
 	// turn. Default 16. Appends and following have connections of their own.
 	PoolSize int
 
+	// Replicas is how many have to have an event, beside the master, before
+	// Append returns; that is waited for as long as half of ReadTimeout, after
+	// which the outcome is ErrUnknownOutcome. Default 0. Followers may hear of
+	// the event before.
+	Replicas int
+
 	DialTimeout  time.Duration // default 3 s
 	ReadTimeout  time.Duration // for one answer; default 3 s
 	WriteTimeout time.Duration // default 3 s
@@ -34,17 +40,19 @@ type RedisOptions struct {
 }
 
 // Redis is the log that any number of nodes share: one Stream per channel on a
-// Redis 6.2 or newer. It acknowledges what the Redis master has taken; what
-// that survives is up to the server's persistence and replication.
+// Redis 6.2 or newer. It acknowledges what the Redis master has taken, and as
+// many replicas as asked for; what that survives is up to the server's
+// persistence and replication.
 //
 // Nodes hear of events through Redis's pub/sub. A message can be lost with its
 // connection, which the follower is told by a Resync, but never comes before
 // the event is in the stream.
 type Redis struct {
-	client  *redis.Client
-	options *redis.Options
-	dial    dialer
-	logger  *slog.Logger
+	client   *redis.Client
+	options  *redis.Options
+	replicas int // that are waited for
+	dial     dialer
+	logger   *slog.Logger
 
 	queues  []chan *redisAppend // one per sender
 	senders sync.WaitGroup
@@ -73,7 +81,7 @@ func OpenRedis(o RedisOptions) (*Redis, error) {
 		return nil, err
 	}
 	quietRedis()
-	r := &Redis{options: options, logger: o.Logger, dial: redis.NewDialer(options)}
+	r := &Redis{options: options, replicas: o.Replicas, logger: o.Logger, dial: redis.NewDialer(options)}
 	if r.logger == nil {
 		r.logger = slog.Default()
 	}

@@ -29,7 +29,7 @@ func TestRedisAccess(t *testing.T) {
 	err := plain.Do(t.Context(), "ACL", "SETUSER", "hub", "on", ">s3cret/word", "~runnel:*", "&runnel:*",
 		"+hello", "+auth", "+ping", "+select", "+info", "+eval", "+evalsha", "+time", "+get", "+set", "+getdel", "+del", "+rpush", "+lpop", "+pttl",
 		"+ttl", "+expire", "+pexpire", "+xadd", "+xtrim", "+xrange", "+xrevrange", "+xinfo|stream",
-		"+publish", "+subscribe", "+unsubscribe").Err()
+		"+publish", "+subscribe", "+unsubscribe", "+wait").Err()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ type redisAppend struct {
 	drafts  int
 	keys    []string // KEYS of the append script for the drafts
 	args    []any    // ARGV for them
+	lasting bool     // not only ephemeral drafts without a key
 	size    int
 	queued  time.Time
 
@@ -96,6 +97,7 @@ func (a *redisAppend) add(d *Draft) {
 	}
 	a.field("text", luaFlag(d.Text))
 	a.args[fields-1] = len(a.args) - fields
+	a.lasting = a.lasting || !d.Ephemeral || d.Key != ""
 	a.size += len(d.Type) + len(d.From) + len(d.Exclude) + len(d.Data)
 }
 

@@ -161,8 +161,14 @@ func (r *Redis) sendBatch(batch []*redisAppend) {
 		scripts[i] = &c.scriptCall
 	}
 	// Callers come and go; once it is sent only the time-outs end it.
-	replies := r.run(context.Background(), appendScript, scripts)
+	ctx := context.Background()
+	var copied copying
+	replies := r.run(ctx, appendScript, scripts, r.waitForReplicas(ctx, calls, &copied))
 	for i, c := range calls {
-		c.settle(scriptReply(scripts[i], replies[i]))
+		answers, err := scriptReply(scripts[i], replies[i])
+		if err == nil && c.lasting() {
+			err = copied.err()
+		}
+		c.settle(answers, err)
 	}
 }

@@ -40,7 +40,7 @@ func (r *Redis) someHeads(ctx context.Context, heads []Head, channels []string) 
 	for i, channel := range channels {
 		calls[i] = readCall(channel, seconds(redisHeadRenewal), luaFlag(i == 0))
 	}
-	for _, reply := range r.run(ctx, headsScript, calls) {
+	for _, reply := range r.run(ctx, headsScript, calls, nil) {
 		values, err := reply.Slice()
 		if err != nil {
 			return nil, err

@@ -27,9 +27,10 @@ func (c *scriptCall) MarshalBinary() ([]byte, error) {
 
 // run sends the calls in one pipeline and reads what comes back. A call that
 // the server refused because it does not know the script yet goes out again.
-func (r *Redis) run(ctx context.Context, script *redis.Script, calls []*scriptCall) []*redis.Cmd {
+// The pipeline ends with what else is to be in it, if anything is.
+func (r *Redis) run(ctx context.Context, script *redis.Script, calls []*scriptCall, end func(redis.Pipeliner)) []*redis.Cmd {
 	replies := make([]*redis.Cmd, len(calls))
-	r.pipeline(ctx, calls, replies, script.EvalSha)
+	r.pipeline(ctx, calls, replies, script.EvalSha, end)
 	unknown := false
 	again := make([]*scriptCall, len(calls))
 	for i, reply := range replies {
@@ -38,7 +39,7 @@ func (r *Redis) run(ctx context.Context, script *redis.Script, calls []*scriptCa
 		}
 	}
 	if unknown {
-		r.pipeline(ctx, again, replies, script.Eval)
+		r.pipeline(ctx, again, replies, script.Eval, end)
 	}
 	return replies
 }
@@ -47,12 +48,15 @@ func (r *Redis) run(ctx context.Context, script *redis.Script, calls []*scriptCa
 type evaluate func(ctx context.Context, c redis.Scripter, keys []string, args ...any) *redis.Cmd
 
 // pipeline sends all calls that are not nil and puts down their replies.
-func (r *Redis) pipeline(ctx context.Context, calls []*scriptCall, replies []*redis.Cmd, eval evaluate) {
+func (r *Redis) pipeline(ctx context.Context, calls []*scriptCall, replies []*redis.Cmd, eval evaluate, end func(redis.Pipeliner)) {
 	pipe := r.client.Pipeline()
 	for i, c := range calls {
 		if c != nil {
 			replies[i] = eval(ctx, pipe, c.keys, append([]any{c}, c.args...)...)
 		}
+	}
+	if end != nil {
+		end(pipe)
 	}
 	// Each reply has its error.
 	_, _ = pipe.Exec(ctx)

@@ -73,7 +73,7 @@ local live, count, age = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local last, base, known = where()
 local ms, n = parse(last)
 local time = now()
-local before, written = {ms = ms, n = n}, false
+local before, written, repeated = {ms = ms, n = n}, false, false
 
 local function failed(reply) return {err = (written and 'ERR ' or 'REFUSED ') .. reply.err} end
 
@@ -111,7 +111,7 @@ while ARGV[at] do
   if print ~= '' then
     key = key + 1
     local was, of = string.match(redis.call('GET', KEYS[key]) or '', '^(%S+) (%S+)$')
-    if was then answer = of == print and was or 'reused' end
+    if was then answer, repeated = of == print and was or 'reused', true end
   end
   if not answer then
     local prev = '0-0'
@@ -143,6 +143,9 @@ if n > before.n then
 else
   local refused = demoted()
   if refused then return failed(refused) end
+  -- Perhaps the replicas do not have the first answer yet: a WAIT that follows
+  -- waits for no less than this write.
+  if repeated then redis.pcall('PEXPIRE', log, ARGV[3]) end
 end
 if n > before.n or not known then
   redis.call('SET', head, last .. ' ' .. base, 'EX', last == base and ARGV[5] or ARGV[4])
