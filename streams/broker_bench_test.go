@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"testing"
+	"time"
 )
 
 // benchBroker has a broker over a memory log, with a channel followed.
@@ -89,8 +90,17 @@ func BenchmarkFanOut(b *testing.B) {
 	}
 }
 
-// BenchmarkIdleSubscription is the memory of a subscription that waits.
+// BenchmarkIdleSubscription is the memory of a subscription that waits: among
+// others of its channel, and with a channel of its own, what the engine keeps
+// of that included.
 func BenchmarkIdleSubscription(b *testing.B) {
+	shared := func(int) string { return "a" }
+	own := func(i int) string { return fmt.Sprintf("room:%d", i) }
+	b.Run("shared", func(b *testing.B) { benchIdle(b, shared) })
+	b.Run("own", func(b *testing.B) { benchIdle(b, own) })
+}
+
+func benchIdle(b *testing.B, channel func(i int) string) {
 	const subs = 50_000
 	broker, _ := benchBroker(b)
 	w := &woken{}
@@ -98,17 +108,19 @@ func BenchmarkIdleSubscription(b *testing.B) {
 		open := make([]*Subscription, subs)
 		before := heapAfterCollection()
 		for i := range open {
-			s, err := broker.Subscribe(b.Context(), "a", Now(), w)
+			s, err := broker.Subscribe(b.Context(), channel(i), Now(), w)
 			if err != nil {
 				b.Fatal(err)
 			}
 			s.Next(nil, 1)
 			open[i] = s
 		}
+		broker.sweep(time.Now())
 		b.ReportMetric(float64(heapAfterCollection()-before)/subs, "bytes/sub")
 		for _, s := range open {
 			s.Close()
 		}
+		broker.sweep(time.Now().Add(time.Hour)) // the channels are left
 	}
 }
 
