@@ -48,7 +48,7 @@ export class Hub extends Emitter {
     this.url = new URL(url, globalThis.location?.href).href.replace(/\/+$/, '')
     this.options = { transports: ['ws', 'sse', 'poll'], credentials: 'same-origin', ...options }
     this.timing = { ...defaults, ...options.timing }
-    this.tokens = new Tokens(options.token)
+    this.tokens = new Tokens(options.token, this.timing.requestTimeout)
     this.requests = new Requests(this)
     this.outbox = new Outbox(this)
     this.session = new Session(this)

@@ -152,9 +152,9 @@ func load(node string, demo bool) map[string]file {
 	return served
 }
 
-// comment matches lines of a comment that stand for themselves, and the space
-// that lines begin with: browsers load the client for nothing as it is read.
-var comment = regexp.MustCompile(`(?m)^[ \t]*(?://.*\n|/\*\*.*\n|\*/.*\n|\*(?: .*)?\n|\n)?`)
+// comment matches comments, at the end of a line too, and the space that lines
+// begin with: browsers load the client for nothing as it is read.
+var comment = regexp.MustCompile(`(?m)^[ \t]*(?://.*\n|/\*\*.*\n|\*/.*\n|\*(?: .*)?\n|\n)?|[ \t]+// .*$`)
 
 func pack(body []byte) []byte {
 	var b bytes.Buffer

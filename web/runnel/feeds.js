@@ -73,7 +73,7 @@ export class Stream extends Link {
       await this.#read(response.body.getReader())
       this.end({ kind: 'broken', retryAfter: this.#retry })
     } catch (error) {
-      this.end({ kind: error instanceof HubError ? kindOf(error.code) : 'broken', retryAfter: error.retryAfter })
+      this.end({ kind: error instanceof HubError ? kindOf(error) : 'broken', retryAfter: error.retryAfter })
     }
   }
 
@@ -100,7 +100,7 @@ export class Stream extends Link {
       case 'runnel.gap': return this.owner.message(m.channel, 'gap', m)
       case 'runnel.position': return this.owner.message(m.channel, 'position', m)
       case 'runnel.expiring': return this.owner.expiring()
-      case 'runnel.error': return this.end({ kind: kindOf(m.error.code), retryAfter: this.#retry })
+      case 'runnel.error': return this.end({ kind: kindOf(m.error), retryAfter: this.#retry })
       case 'runnel.welcome':
         this.welcome(m)
         for (const name of this.channels) if (!this.over) this.owner.message(name, 'start', { position: this.owner.position(name) ?? id })
@@ -126,7 +126,7 @@ export class Poll extends Link {
         if (page.more) wait = 0
       }
     } catch (error) {
-      this.end({ kind: error instanceof HubError ? kindOf(error.code) : 'broken', retryAfter: error.retryAfter })
+      this.end({ kind: error instanceof HubError ? kindOf(error) : 'broken', retryAfter: error.retryAfter })
     }
   }
 

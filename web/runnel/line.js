@@ -176,10 +176,10 @@ export class Line {
     for (const name of [...this.channels]) {
       try {
         await this.#hub.requests.json(`/channels/${encodeURIComponent(name)}/events?limit=1`)
-      } catch ({ code, message }) {
-        if (kindOf(code) !== 'refused') continue
+      } catch (error) {
+        if (kindOf(error) !== 'refused') continue
         this.channels.delete(name)
-        this.#session.refused(name, { code, message })
+        this.#session.refused(name, { code: error.code, message: error.message })
       }
     }
     return this.channels.size > 0 && this.channels.size < before

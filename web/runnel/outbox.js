@@ -4,6 +4,7 @@ import { HubError, passing, uncertain } from './requests.js'
 const most = 1000 // publishes that wait
 const batch = 100 // of them in one request, and so many bytes
 const batchBytes = 900 << 10
+const socketBytes = 64 << 10 // beyond, a WebSocket would be closed
 const ephemeralFor = 5000 // a typing sign is worth nothing later
 
 /**
@@ -28,7 +29,7 @@ export class Outbox {
       const body = { ...item, ephemeral: item.ephemeral || undefined, idempotency_key: idempotencyKey }
       const json = JSON.stringify(body)
       const size = new TextEncoder().encode(json).length
-      this.#queue.push({ body, json, size, resolve, reject, added: Date.now(), unsureSince: null })
+      this.#queue.push({ body, json, size, resolve, reject, added: Date.now(), unsureSince: null, flying: false })
       this.#send()
     })
   }
@@ -38,7 +39,7 @@ export class Outbox {
   close () {
     this.#closed = true
     this.#pause.cut()
-    for (const e of this.#queue.splice(0)) e.reject(new HubError(e.unsureSince ? 'unknown_outcome' : 'closed', 'the connection was closed'))
+    for (const e of this.#queue.splice(0)) e.reject(e.flying || e.unsureSince !== null ? unknown() : new HubError('closed', 'the connection was closed'))
   }
 
   async #send () {
@@ -47,7 +48,13 @@ export class Outbox {
     const backoff = new Backoff(this.#hub.timing)
     while (this.#queue.length > 0 && !this.#closed) {
       await null // what is published in one go shares a request
+      this.#giveUp()
+      if (globalThis.navigator?.onLine === false) { // what was never sent stays certain
+        await this.#pause.wait(this.#hub.timing.backoffMax)
+        continue
+      }
       const some = this.#first()
+      if (some.length === 0) continue
       const wait = this.#settle(some, await this.#attempt(some))
       if (wait === null) backoff.reset()
       else await this.#pause.wait(backoff.next(wait))
@@ -55,7 +62,16 @@ export class Outbox {
     this.#sending = false
   }
 
-  /** What goes out together: at least one. */
+  /** Gives up what must not go out again: a machine may have slept since it was to. */
+  #giveUp () {
+    this.#queue = this.#queue.filter(e => {
+      const may = this.#mayRepeat(e)
+      if (!may) e.reject(e.unsureSince === null ? new HubError('timeout', 'it could not be published in time') : unknown())
+      return may
+    })
+  }
+
+  /** What goes out together. */
   #first () {
     let size = 0
     const n = this.#queue.findIndex((e, i) => i === batch || ((size += e.size + 1) > batchBytes && i > 0))
@@ -65,10 +81,11 @@ export class Outbox {
   /** One result for each, as the hub gives them: {id} or {error}. */
   async #attempt (some) {
     const began = Date.now()
+    for (const e of some) e.flying = true
     const failed = error => some.map(() => ({ error }))
     let results
     try {
-      const published = some.length === 1 && this.#hub.session.publish(some[0].body)
+      const published = some.length === 1 && some[0].size < socketBytes && this.#hub.session.publish(some[0].body)
       results = published
         ? [await published]
         : await this.#hub.requests.json('/events', {
@@ -76,10 +93,14 @@ export class Outbox {
           headers: { 'Content-Type': 'application/json' },
           body: `[${some.map(e => e.json)}]`
         })
+      if (results.length !== some.length) throw new HubError('network', 'the answer is not the hub\'s')
     } catch (error) {
       results = failed(error)
     }
-    for (const [i, e] of some.entries()) if (uncertain.has(results[i].error?.code)) e.unsureSince ??= began
+    for (const [i, e] of some.entries()) {
+      e.flying = false
+      if (uncertain.has(results[i].error?.code)) e.unsureSince ??= began
+    }
     return results
   }
 
@@ -98,7 +119,7 @@ export class Outbox {
       }
       this.#queue.splice(this.#queue.indexOf(e), 1)
       if (!error) e.resolve(id)
-      else if (e.unsureSince !== null && passing.has(error.code)) e.reject(new HubError('unknown_outcome', 'perhaps it was published; nobody can tell any more'))
+      else if (e.unsureSince !== null && passing.has(error.code)) e.reject(unknown())
       else e.reject(error instanceof HubError ? error : new HubError(error.code, error.message))
     }
     return wait
@@ -110,6 +131,8 @@ export class Outbox {
     return e.unsureSince === null || Date.now() - e.unsureSince < keyLife
   }
 }
+
+const unknown = () => new HubError('unknown_outcome', 'perhaps it was published; nobody can tell any more')
 
 /** Where crypto.randomUUID is missing: pages over plain HTTP. */
 function randomKey () {

@@ -1,22 +1,25 @@
 /**
  * An error with a code of docs/protocol.md, or one of the client's own:
- * `closed`, `queue_full`, `network`, `timeout`, `slow_reader`.
+ * `closed`, `queue_full`, `network`, `timeout`, `token`, `slow_reader`.
  */
 export class HubError extends Error {
-  constructor (code, message, { status = 0, retryAfter = 0 } = {}) {
+  constructor (code, message, { status = 0, retryAfter = 0, foreign = false } = {}) {
     super(message)
     this.name = 'HubError'
     this.code = code
     this.status = status
     this.retryAfter = retryAfter // ms
+    this.foreign = foreign // a proxy's answer, not the hub's
   }
 }
 
 /** Codes that pass by themselves: the same request can succeed later. */
-export const passing = new Set(['network', 'timeout', 'rate_limited', 'connection_limit', 'unavailable', 'unknown_outcome', 'internal'])
+export const passing = new Set(['network', 'timeout', 'token', 'rate_limited', 'connection_limit', 'unavailable', 'unknown_outcome', 'internal'])
 
 /** Codes after which nobody knows whether something was published. */
 export const uncertain = new Set(['network', 'timeout', 'unknown_outcome', 'internal'])
+
+const rest = 30_000 // ms at least between asking for tokens because one is about to expire
 
 /**
  * The credential: a string, or a function that returns one or a promise of
@@ -24,11 +27,14 @@ export const uncertain = new Set(['network', 'timeout', 'unknown_outcome', 'inte
  */
 export class Tokens {
   #source
+  #timeout
   #token
   #asking = null
+  #asked = -Infinity
 
-  constructor (source) {
+  constructor (source, timeout) {
     this.#source = source
+    this.#timeout = timeout
     this.#token = typeof source === 'string' ? source : null
   }
 
@@ -41,18 +47,31 @@ export class Tokens {
     return this.#token
   }
 
-  /** Asks for a new token. */
-  refresh () {
-    if (!this.renewable) return Promise.resolve(this.#token)
-    this.#asking ??= (async () => {
-      try {
-        this.#token = await this.#source()
-        return this.#token
-      } finally {
-        this.#asking = null
-      }
-    })()
-    return this.#asking
+  /** Asks for a token in the place of the one that was used, unless somebody has. */
+  async refresh (used = this.#token) {
+    if (!this.renewable || this.#token !== used) return this.#token
+    this.#asking ??= this.#ask()
+    return await this.#asking
+  }
+
+  /** As refresh, for a token that still works: null where the source was asked just now. */
+  async renew (used) {
+    if (this.#token === used && Date.now() - this.#asked < rest) return null
+    return await this.refresh(used)
+  }
+
+  async #ask () {
+    this.#asked = Date.now()
+    let timer
+    try {
+      const late = new Promise((resolve, reject) => { timer = setTimeout(() => reject(new Error('it takes too long')), this.#timeout) })
+      return (this.#token = await Promise.race([this.#source(), late]))
+    } catch (error) {
+      throw new HubError('token', `there is no token: ${error?.message}`)
+    } finally {
+      clearTimeout(timer)
+      this.#asking = null
+    }
   }
 }
 
@@ -83,9 +102,10 @@ export class Requests {
     const abort = new AbortController()
     const timer = setTimeout(() => abort.abort(new HubError('timeout', 'the hub did not answer in time')), this.#hub.timing.requestTimeout)
     try {
+      const used = await this.#hub.tokens.get()
       let response = await this.fetch(path, init, abort.signal)
       if (response.status === 401 && this.#hub.tokens.renewable) {
-        await this.#hub.tokens.refresh()
+        await this.#hub.tokens.refresh(used)
         response = await this.fetch(path, init, abort.signal)
       }
       if (!response.ok) throw await errorOf(response)
@@ -125,15 +145,16 @@ async function read (response, signal) {
 /** The error that an answer tells. */
 export async function errorOf (response) {
   const retryAfter = 1000 * (Number(response.headers.get('Retry-After')) || 0)
-  let { code, message } = { code: codeOf(response.status), message: `the answer has status ${response.status}` }
+  const { status } = response
   try {
-    const told = (await response.json()).error
-    if (told?.code) ({ code, message } = told)
+    const { code, message } = (await response.json()).error
+    if (code) return new HubError(code, message, { status, retryAfter })
   } catch {} // a proxy's page
-  return new HubError(code, message, { status: response.status, retryAfter })
+  return new HubError(codeOf(status), `the answer has status ${status}`, { status, retryAfter, foreign: true })
 }
 
+/** What a proxy's status means. Behind a 502 the hub may have done what it was asked. */
 function codeOf (status) {
-  const codes = { 400: 'bad_request', 401: 'unauthorized', 403: 'forbidden', 404: 'not_found', 409: 'conflict', 413: 'too_large', 429: 'rate_limited' }
-  return codes[status] ?? (status === 504 ? 'unknown_outcome' : 'unavailable')
+  const codes = { 400: 'bad_request', 401: 'unauthorized', 403: 'forbidden', 404: 'not_found', 409: 'conflict', 413: 'too_large', 429: 'rate_limited', 503: 'unavailable' }
+  return codes[status] ?? (status >= 500 ? 'unknown_outcome' : 'bad_request')
 }

@@ -62,8 +62,9 @@ export class Link {
   }
 }
 
-/** What an error of the hub's means for a link. */
-export function kindOf (code) {
+/** What an error means for a link. A proxy's refusal is the network's, but for its 5xx and 429. */
+export function kindOf ({ code, foreign, status }) {
+  if (foreign && status < 500 && status !== 429) return 'broken'
   switch (code) {
     case 'unauthorized': return 'token'
     case 'forbidden':

@@ -31,7 +31,7 @@ export function bodies (kind) {
     let body = null
     for (const { sign, text } of steps) {
       if (sign === '>') {
-        if (/^(GET|POST|OPTIONS) /.test(text)) [accept, body] = [false, null]
+        if (/ HTTP\/1\.1$/.test(text)) [accept, body] = [false, null]
         if (text === 'Accept: text/event-stream') accept = true
       }
       if (sign !== '<' && sign !== '<?') continue
