@@ -24,7 +24,7 @@ func TestDemoDashboard(t *testing.T) {
 	t.Parallel()
 	d := openDemo(t, hubtest.Start(t))
 	d.until("six plots with figures", plotted+` === 6`)
-	d.until("two feeds are counted", `/^[23]$/.test(document.querySelector(".plot .value").textContent)`)
+	d.until("two feeds are counted", `/^[2-4]$/.test(document.querySelector(".plot .value").textContent)`)
 	at := d.text(`#dashboard [data-part="position"]`)
 	d.until("the next figures", fmt.Sprintf(`document.querySelector('#dashboard [data-part="position"]').textContent !== %q`, at))
 	d.until("version and store", `document.getElementById("store").textContent === "memory" && document.getElementById("version").textContent !== "–"`)
@@ -42,6 +42,30 @@ func TestDemoRoom(t *testing.T) {
 		t.Errorf("the log has %v, the WebSocket shows %v, SSE %v", ids, d.ids("socket"), d.ids("sse"))
 	}
 	d.clean()
+}
+
+// TestDemoTyping: who types is seen by others for as long as that goes on, and
+// nobody keeps it.
+func TestDemoTyping(t *testing.T) {
+	t.Parallel()
+	hub := hubtest.Start(t)
+	ann, bob := openDemo(t, hub), openDemo(t, hub)
+	ann.set(`#say input[name="name"]`, "ann")
+	within(t, "bob sees ann type", func() bool {
+		ann.do(chromedp.SendKeys(`#say input[name="text"]`, "so "))
+		return bob.text("#say .typing") == "ann is typing …"
+	})
+	if own := ann.text("#say .typing"); own != "" {
+		t.Errorf("ann sees %q", own)
+	}
+	ann.click("#say button")
+	bob.untilText("#say .typing", "")
+	bob.untilBoth(1)
+	if ids := history(t, hub, "chat:lobby"); len(ids) != 1 {
+		t.Errorf("the log has %v", ids)
+	}
+	ann.clean()
+	bob.clean()
 }
 
 func TestDemoPublish(t *testing.T) {

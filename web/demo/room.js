@@ -5,6 +5,7 @@ import { Panel } from "./panel.js";
 import { post } from "./post.js";
 import { SocketFeed } from "./socketfeed.js";
 import { SSEFeed } from "./ssefeed.js";
+import { typing } from "./typing.js";
 
 const channel = "chat:lobby";
 const history = 30;
@@ -23,6 +24,7 @@ export function room(elements) {
   sides[0].panel.run(socket);
   sides[1].panel.run(sse);
   speak(elements.say, socket);
+  typing(elements.say, elements.say.querySelector('[data-part="typing"]'), channel);
   return { hear: (to, type) => to === channel && sse.hear(type) };
 }
 
@@ -42,7 +44,7 @@ class Side {
   }
 
   listener() {
-    return this.panel.listener((event) => this.#add(event));
+    return this.panel.listener((event) => event.type === "typing" || this.#add(event));
   }
 
   #add(event) {
