@@ -57,7 +57,7 @@ func (n *node) open(ctx context.Context) (err error) {
 	if n.store, err = cfg.openStore(n.log); err != nil {
 		return err
 	}
-	n.broker = streams.NewBroker(streams.BrokerOptions{Log: n.store, Node: n.name, Retention: n.retention, Logger: n.log})
+	n.broker = streams.NewBroker(streams.BrokerOptions{Log: n.store.Log, Node: n.name, Retention: n.retention, Logger: n.log})
 	keys, err := n.keys(cfg)
 	if err != nil {
 		return err

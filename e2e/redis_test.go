@@ -255,3 +255,27 @@ func TestSubscribersKilled(t *testing.T) {
 		v.check(s)
 	}
 }
+
+// TestRedisRefuses: where nobody listens a feed need not wait to be told so.
+func TestRedisRefuses(t *testing.T) {
+	t.Parallel()
+	redis := streamstest.StartRedis(t)
+	redis.Stop()
+	n := launch(t, nil, "--store", redis.URL())
+	for range 3 {
+		began := time.Now()
+		f := openFeed(t, n.Addr, events("c"))
+		f.read() // retry:
+		if b := f.read(); b.event != "runnel.error" || !strings.Contains(b.data, `"unavailable"`) {
+			t.Errorf("%+v", b)
+		}
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("the answer took %v", took)
+		}
+	}
+	redis.Restart()
+	n.AwaitReady()
+	f := n.subscribe(events("c"))
+	n.publish("c", "there")
+	f.want("there")
+}

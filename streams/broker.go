@@ -142,8 +142,8 @@ func (b *Broker) Publish(ctx context.Context, channel string, drafts ...Draft) (
 }
 
 // Subscribe begins reading a channel. It waits until the node knows where the
-// channel stands; when ctx ends before, the error is ErrUnavailable. The
-// caller closes the subscription.
+// channel stands; when ctx ends before, or the log is known to be away, the
+// error is ErrUnavailable. The caller closes the subscription.
 func (b *Broker) Subscribe(ctx context.Context, channel string, start Start, w Waiter) (*Subscription, error) {
 	c, err := b.acquire(ctx, channel)
 	if err != nil {
@@ -168,13 +168,38 @@ func (b *Broker) Subscribe(ctx context.Context, channel string, start Start, w W
 }
 
 func (b *Broker) begin(ctx context.Context, c *channel, start Start) (ID, *Gap, error) {
+	if err := b.await(ctx, c); err != nil {
+		return ID{}, nil, err
+	}
+	return b.resolve(ctx, c, start)
+}
+
+// awayer is a log that knows when it cannot be followed; the channel it returns
+// is closed then.
+type awayer interface{ Away() <-chan struct{} }
+
+// await waits until the node knows where the channel stands. While the log
+// cannot be followed that is in vain, and the client better off trying again.
+func (b *Broker) await(ctx context.Context, c *channel) error {
+	known := c.known()
 	select {
-	case <-c.known():
-		return b.resolve(ctx, c, start)
+	case <-known:
+		return nil
+	default:
+	}
+	var away <-chan struct{}
+	if l, ok := b.log.(awayer); ok {
+		away = l.Away()
+	}
+	select {
+	case <-known:
+		return nil
 	case <-b.ctx.Done():
-		return ID{}, nil, ErrClosed
+		return ErrClosed
+	case <-away:
+		return fmt.Errorf("%w: it cannot be followed", ErrUnavailable)
 	case <-ctx.Done():
-		return ID{}, nil, fmt.Errorf("%w: channel not followed in time", ErrUnavailable)
+		return fmt.Errorf("%w: channel not followed in time", ErrUnavailable)
 	}
 }
 

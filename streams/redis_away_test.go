@@ -186,3 +186,42 @@ func TestRedisTooFewReplicas(t *testing.T) {
 		t.Errorf("%+v", page)
 	}
 }
+
+// Who subscribes while the Redis refuses connections is told so at once, but
+// for channels that the node knows already; afterwards all is as before.
+func TestBrokerRedisRefuses(t *testing.T) {
+	server := streamstest.StartRedis(t)
+	log := openRedis(t, server)
+	broker := streams.NewBroker(streams.BrokerOptions{Log: log, Node: "n"})
+	defer broker.Close()
+	subscribe := func(channel string) error {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		s, err := broker.Subscribe(ctx, channel, streams.Now(), streams.NewSignal())
+		if err == nil {
+			s.Close()
+		}
+		return err
+	}
+	if err := subscribe("known"); err != nil {
+		t.Fatal(err)
+	}
+	server.Stop()
+	within(t, 10*time.Second, "the log to know", func() bool {
+		select {
+		case <-log.Away():
+			return true
+		default:
+			return false
+		}
+	})
+	began := time.Now()
+	if err := subscribe("new"); !errors.Is(err, streams.ErrUnavailable) || time.Since(began) > time.Second {
+		t.Errorf("after %v: %v", time.Since(began), err)
+	}
+	if err := subscribe("known"); err != nil {
+		t.Error(err)
+	}
+	server.Restart()
+	within(t, 20*time.Second, "the channel", func() bool { return subscribe("new") == nil })
+}

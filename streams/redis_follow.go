@@ -49,11 +49,19 @@ var errRefollow = errors.New("messages that were due did not come")
 // made anew.
 func (r *Redis) Reconnects() uint64 { return r.reconnects.Load() }
 
+// Away returns a channel that is closed once it is known that the Redis cannot
+// be followed: no connection could be made, and none has been since.
+func (r *Redis) Away() <-chan struct{} {
+	r.followed.mu.Lock()
+	defer r.followed.mu.Unlock()
+	return r.followed.away
+}
+
 func (r *Redis) startFollowing() {
 	ctx, stop := context.WithCancel(context.Background())
 	r.stop = stop
 	r.followed.live = map[string]*redisFollow{}
-	r.followed.wake = make(chan struct{}, 1)
+	r.followed.wake, r.followed.away = make(chan struct{}, 1), make(chan struct{})
 	r.following.Go(func() { r.follow(ctx) })
 }
 
@@ -115,6 +123,7 @@ func (r *Redis) session(ctx context.Context, connected func()) error {
 	defer line.hangUp()
 	// Connects; a ping is answered even when nothing is subscribed to yet.
 	if err := pubsub.Ping(ctx); err != nil {
+		r.followed.failed()
 		return err
 	}
 	r.followed.begin(line.conn)

@@ -8,6 +8,7 @@ type redisFollowed struct {
 	live    map[string]*redisFollow // by pub/sub name
 	changed map[string]struct{}     // pub/sub names to subscribe to, or not any more
 	conn    *watchedConn            // what messages come through; nil while there is none
+	away    chan struct{}           // closed once a connection could not be made, until one can
 
 	wake chan struct{} // has room for one: something has changed
 }
@@ -66,6 +67,9 @@ func (s *redisFollowed) begin(conn *watchedConn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conn = conn
+	if isClosed(s.away) {
+		s.away = make(chan struct{})
+	}
 	s.changed = make(map[string]struct{}, len(s.live))
 	for name := range s.live {
 		s.changed[name] = struct{}{}
@@ -76,6 +80,24 @@ func (s *redisFollowed) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conn, s.changed = nil, nil
+}
+
+// failed says that no connection could be made.
+func (s *redisFollowed) failed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !isClosed(s.away) {
+		close(s.away)
+	}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 func (s *redisFollowed) get(name string) *redisFollow {
