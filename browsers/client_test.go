@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"runnel/faultproxy"
 	"runnel/hubtest"
 	"runnel/streams/streamstest"
 )
@@ -147,29 +148,63 @@ func TestClientRenewsItsToken(t *testing.T) {
 	}
 }
 
-// TestClientOnTwoNodes: every connection reaches the other node, and one of
-// them dies; nothing is lost or doubled.
+// TestClientOnTwoNodes: every request reaches the other node, one of them dies,
+// and both are restarted one after the other; nothing is lost or doubled.
 func TestClientOnTwoNodes(t *testing.T) {
 	t.Parallel()
 	redis := streamstest.StartRedis(t)
 	nodes := []*hubtest.Node{hubtest.Start(t, "--store", redis.URL()), hubtest.Start(t, "--store", redis.URL())}
-	proxy := proxied(t, nodes[0])
+	proxy, err := faultproxy.ListenHTTP(nodes[0].Addr, nodes[1].Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { proxy.Close() })
 	p := &publisher{t: t, url: nodes[0].URL, channel: "both"}
 	v := view{hub: "http://" + proxy.Addr(), channels: []string{p.channel}}
 	var pages []*page
 	for _, rung := range rungs {
-		pages = append(pages, clients(t, options(rung, nil), v)...)
+		pages = append(pages, clients(t, options(rung, map[string]any{"module": nodes[0].URL}), v)...)
 	}
-	for i := range 6 {
-		proxy.SetTarget(nodes[(i+1)%2].Addr)
+	for range 4 {
 		proxy.Reset()
 		p.publish(10)
 		awaitAll(pages, p)
 	}
-	proxy.SetTarget(nodes[0].Addr)
 	nodes[1].Kill()
-	proxy.Reset()
 	p.publish(10)
+	awaitAll(pages, p)
+	nodes[1].Restart()
+	p.url = nodes[1].URL
+	nodes[0].Stop()
+	p.publish(10)
+	awaitAll(pages, p)
+	nodes[0].Restart()
+	nodes[1].Stop()
+	p.url = nodes[0].URL
+	p.publish(10)
+	awaitAll(pages, p)
+	nodes[1].Restart()
+	settled(pages)
+}
+
+// TestClientHalfOpen: a connection that died without a word is noticed by its
+// silence.
+func TestClientHalfOpen(t *testing.T) {
+	t.Parallel()
+	hub := hubtest.Start(t, "--heartbeat", "1s")
+	proxy := proxied(t, hub)
+	p := &publisher{t: t, url: hub.URL, channel: "half"}
+	var pages []*page
+	for _, rung := range rungs {
+		pages = append(pages, clients(t, options(rung, nil), view{hub: "http://" + proxy.Addr(), channels: []string{p.channel}})...)
+	}
+	p.publish(5)
+	awaitAll(pages, p)
+	proxy.Set(faultproxy.Faults{Up: faultproxy.Lane{Swallow: true}, Down: faultproxy.Lane{Swallow: true}})
+	p.publish(5)
+	within(t, "bytes to be lost on every connection", func() bool { return proxy.Stats().Swallowed > 1000 })
+	proxy.Set(faultproxy.Faults{})
+	p.publish(5)
 	awaitAll(pages, p)
 	settled(pages)
 }
@@ -188,7 +223,7 @@ func TestClientSharesOneConnection(t *testing.T) {
 		p.channel = "tabs-" + b.name
 		v.channels = []string{p.channel}
 		var pages []*page
-		for range 5 {
+		for range 20 {
 			pages = append(pages, c.open(t, b, options("", map[string]any{"user": "ann"}), v))
 		}
 		other := c.open(t, b, options("", map[string]any{"user": "bob"}), v)
@@ -200,15 +235,18 @@ func TestClientSharesOneConnection(t *testing.T) {
 		if n := connections(t, hub); n != 2 {
 			t.Errorf("%s: %d connections for two users", b.name, n)
 		}
-		for len(pages) > 1 { // whichever leads goes at some time
-			c.closePage(b, pages[0])
-			pages = pages[1:]
+		for len(pages) > 3 { // whichever leads goes at some time
+			for _, page := range pages[:3] {
+				c.closePage(b, page)
+			}
+			pages = pages[3:]
 			p.publish(5)
 			awaitAll(pages, p)
 		}
 		settled(append(pages, other))
-		c.closePage(b, pages[0])
-		c.closePage(b, other)
+		for _, page := range append(pages, other) {
+			c.closePage(b, page)
+		}
 		within(t, "nobody is connected", func() bool { return connections(t, hub) == 0 })
 	}
 }
