@@ -49,8 +49,8 @@ var errRefollow = errors.New("messages that were due did not come")
 // made anew.
 func (r *Redis) Reconnects() uint64 { return r.reconnects.Load() }
 
-// Away returns a channel that is closed once it is known that the Redis cannot
-// be followed: no connection could be made, and none has been since.
+// Away returns a channel that is closed once the Redis has been away for half
+// a second: no connection could be made in that time, and none has been since.
 func (r *Redis) Away() <-chan struct{} {
 	r.followed.mu.Lock()
 	defer r.followed.mu.Unlock()

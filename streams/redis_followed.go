@@ -1,6 +1,13 @@
 package streams
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
+
+// awayAfter is how long no connection can be made before clients are sent
+// away: a Redis that is restarted is back sooner than they would be.
+const awayAfter = 500 * time.Millisecond
 
 // redisFollowed is who hears of which channel.
 type redisFollowed struct {
@@ -8,7 +15,8 @@ type redisFollowed struct {
 	live    map[string]*redisFollow // by pub/sub name
 	changed map[string]struct{}     // pub/sub names to subscribe to, or not any more
 	conn    *watchedConn            // what messages come through; nil while there is none
-	away    chan struct{}           // closed once a connection could not be made, until one can
+	failing time.Time               // since when no connection can be made; zero: one could be
+	away    chan struct{}           // closed while that has gone on for awayAfter
 
 	wake chan struct{} // has room for one: something has changed
 }
@@ -66,7 +74,7 @@ func (s *redisFollowed) takeChanged() (subscribe, unsubscribe []string) {
 func (s *redisFollowed) begin(conn *watchedConn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.conn = conn
+	s.conn, s.failing = conn, time.Time{}
 	if isClosed(s.away) {
 		s.away = make(chan struct{})
 	}
@@ -86,7 +94,10 @@ func (s *redisFollowed) end() {
 func (s *redisFollowed) failed() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !isClosed(s.away) {
+	if s.failing.IsZero() {
+		s.failing = time.Now()
+	}
+	if time.Since(s.failing) >= awayAfter && !isClosed(s.away) {
 		close(s.away)
 	}
 }
