@@ -14,8 +14,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// The tests mostly wait for their hubs, so twice as many as there are
+	// The tests mostly wait for their hubs, so four times as many as there are
 	// cores; -parallel says otherwise.
-	flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0)))
+	flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0)))
 	os.Exit(hubtest.Main(m, web.CloseIdleConnections))
 }

@@ -104,23 +104,7 @@ func TestRedisAway(t *testing.T) {
 	holdFor(200 * time.Millisecond)
 	redis.Stop()
 
-	wantError(t, a.post("c", "", "lost", asText), 503, "unavailable")
-	within(t, "the node is not ready", func() bool { return a.Ready() == http.StatusServiceUnavailable })
-	if body := string(call(t, "GET", a.URL+"/readyz", "").body); !strings.Contains(body, "cause") && !strings.Contains(body, redis.Addr) {
-		t.Errorf("the node is not ready without a cause: %s", body)
-	}
-	if got := call(t, "GET", a.URL+"/healthz", "").status; got != 200 {
-		t.Errorf("the node is not alive: %d", got)
-	}
-	wantError(t, call(t, "GET", a.URL+events("fresh"), ""), 503, "unavailable")
-	if r := wantRefusal(openFeed(t, a.Addr, events("fresh")+"?last_event_id="+position), "unavailable"); r.id != position {
-		t.Errorf("the given position was %q, the block's ID is %q", position, r.id)
-	}
-	openSocket(t, a.Addr, "/ws?channel=fresh").wantCloseAfterWelcome(1013)
-	batch := call(t, "POST", a.URL+"/events", `[{"channel":"c","text":"lost"}]`, asJSON)
-	if batch.status == 200 && !slices.Equal(outcomes(t, batch), []string{"unavailable"}) {
-		t.Errorf("a batch: %s", batch.body)
-	}
+	t.Run("away", func(t *testing.T) { wantAway(t, a, redis, position) })
 
 	redis.Restart()
 	a.AwaitReady()
@@ -134,6 +118,44 @@ func TestRedisAway(t *testing.T) {
 	}
 	travelUntil(v, 60, v.alternately(a, b))
 	v.check(s)
+}
+
+// wantAway checks what a node says, of each transport, while Redis is away.
+// Much of it waits some seconds for Redis first, which is why all is asked at once.
+func wantAway(t *testing.T, n *node, redis *streamstest.RedisServer, position string) {
+	for name, check := range map[string]func(t *testing.T){
+		"publish": func(t *testing.T) {
+			wantError(t, call(t, "POST", n.URL+events("c"), "lost", asText), 503, "unavailable")
+		},
+		"batch": func(t *testing.T) {
+			a := call(t, "POST", n.URL+"/events", `[{"channel":"c","text":"lost"}]`, asJSON)
+			if a.status == 200 && !slices.Equal(outcomes(t, a), []string{"unavailable"}) {
+				t.Errorf("a batch: %s", a.body)
+			}
+		},
+		"health": func(t *testing.T) {
+			within(t, "the node is not ready", func() bool { return n.Ready() == http.StatusServiceUnavailable })
+			if body := string(call(t, "GET", n.URL+"/readyz", "").body); !strings.Contains(body, "cause") && !strings.Contains(body, redis.Addr) {
+				t.Errorf("the node is not ready without a cause: %s", body)
+			}
+			if got := call(t, "GET", n.URL+"/healthz", "").status; got != 200 {
+				t.Errorf("the node is not alive: %d", got)
+			}
+		},
+		"history": func(t *testing.T) { wantError(t, call(t, "GET", n.URL+events("fresh"), ""), 503, "unavailable") },
+		"feed": func(t *testing.T) {
+			r := wantRefusal(openFeed(t, n.Addr, events("fresh")+"?last_event_id="+position), "unavailable")
+			if r.id != position {
+				t.Errorf("the given position was %q, the block's ID is %q", position, r.id)
+			}
+		},
+		"socket": func(t *testing.T) { openSocket(t, n.Addr, "/ws?channel=fresh").wantCloseAfterWelcome(1013) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			check(t)
+		})
+	}
 }
 
 // wantCloseAfterWelcome is wantClose where nothing but a welcome may come
