@@ -92,6 +92,9 @@ func checkBoltFile(path string) (fresh bool, err error) {
 }
 
 func walkBolt(tx *bbolt.Tx) error {
+	if err := checkLength(tx); err != nil {
+		return err
+	}
 	if err := checkFormat(tx); err != nil {
 		return err
 	}
@@ -110,6 +113,19 @@ func walkBolt(tx *bbolt.Tx) error {
 		runtime.KeepAlive(touched)
 		return err
 	})
+}
+
+// checkLength finds a file whose end is missing: bbolt makes a file as long as
+// all of its pages, used or not, before it says in the file how many they are.
+func checkLength(tx *bbolt.Tx) error {
+	info, err := os.Stat(tx.DB().Path())
+	if err != nil {
+		return err
+	}
+	if missing := tx.Size() - info.Size(); missing > 0 {
+		return fmt.Errorf("%w (the last %d bytes are missing)", errBoltCorrupt, missing)
+	}
+	return nil
 }
 
 // checkFormat accepts a log of this format, and a file without anything in it.

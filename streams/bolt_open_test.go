@@ -2,6 +2,7 @@ package streams_test
 
 import (
 	"bytes"
+	"errors"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -39,11 +40,19 @@ func filledBolt(t *testing.T) []byte {
 		}
 	}
 	closeBolt(t, b)
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := int64(0)
+	if err := errors.Join(db.View(func(tx *bbolt.Tx) error { size = tx.Size(); return nil }), db.Close()); err != nil {
+		t.Fatal(err)
+	}
 	content, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return bytes.TrimRight(content, "\x00")
+	return content[:size]
 }
 
 func openContent(t *testing.T, content []byte) error {
@@ -94,7 +103,7 @@ func TestBoltCutOff(t *testing.T) {
 	if err := openContent(t, content); err != nil {
 		t.Fatalf("nothing but the empty end is missing: %v", err)
 	}
-	for _, size := range []int{5000, 9000, len(content) / 3, len(content) / 2, len(content) - 50_000, len(content) - 5000} {
+	for _, size := range []int{5000, 9000, len(content) / 3, len(content) / 2, len(content) - 50_000, len(content) - 5000, len(content) - 1} {
 		if err := openContent(t, content[:size]); err == nil || !strings.Contains(err.Error(), "damaged") {
 			t.Errorf("%d of %d bytes: %v", size, len(content), err)
 		}
