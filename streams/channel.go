@@ -17,22 +17,22 @@ type channel struct {
 	left    chan struct{} // not nil: being left, closed when that is done
 	stop    func()        // ends following
 
-	busyAt   int  // its place in broker.busy, guarded by that
-	checkDue bool // it is in broker.checks, guarded by that
+	busyAt int // its place in broker.busy, guarded by that
 
 	mu         sync.Mutex
+	busy       bool          // it is in broker.busy
+	gone       bool          // left: what still comes in is nobody's
+	reading    bool          // a goroutine reads for those behind
+	checkDue   bool          // it is in broker.checks, guarded by that
 	ready      chan struct{} // closed once the tail knows where the channel stands
 	tail       tail
 	live       waitlist        // wait for the next event
 	behind     waitlist        // wait for a page of history
 	pages      []*page         // oldest first
-	reading    bool            // a goroutine reads for those behind
 	subscribed []*Subscription // all that are open, in any order
 	aheadSince time.Time
-	accounted  int  // bytes of tail and pages that the broker's budget counts
-	paged      int  // those of pages among them
-	busy       bool // it is in broker.busy
-	gone       bool // left: what still comes in is nobody's
+	accounted  int // bytes of tail and pages that the broker's budget counts
+	paged      int // those of pages among them
 }
 
 // begun is the ready of all channels whose tail knows where they stand: one of
