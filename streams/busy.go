@@ -57,5 +57,5 @@ func (c *channel) calm() {
 }
 
 func (c *channel) quiet() bool {
-	return c.accounted == 0 && len(c.subscribed) > 0 && c.live.n == len(c.subscribed)
+	return c.accounted == 0 && len(c.subscribed) > 0 && c.waiting == len(c.subscribed)
 }

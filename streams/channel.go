@@ -26,10 +26,10 @@ type channel struct {
 	checkDue   bool          // it is in broker.checks, guarded by that
 	ready      chan struct{} // closed once the tail knows where the channel stands
 	tail       tail
-	live       waitlist        // wait for the next event
 	behind     waitlist        // wait for a page of history
 	pages      []*page         // oldest first
-	subscribed []*Subscription // all that are open, in any order
+	subscribed []*Subscription // all that are open, those that wait for the next event first
+	waiting    int             // how many these are
 	aheadSince time.Time
 	accounted  int // bytes of tail and pages that the broker's budget counts
 	paged      int // those of pages among them
@@ -63,7 +63,7 @@ func (c *channel) Deliver(e *Event) {
 	switch c.tail.offer(e) {
 	case heardNew:
 		c.settle()
-		w := c.live.take(nil)
+		w := c.takeWaiting()
 		c.mu.Unlock()
 		w.wake()
 	case heardHole:

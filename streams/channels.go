@@ -143,12 +143,12 @@ func (c *channel) lag() (most uint64) {
 func (c *channel) allWait() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.live.n == len(c.subscribed)
+	return c.waiting == len(c.subscribed)
 }
 
 // eachReader calls f, with the channel locked, until it returns false. The
-// lock is given back now and then: who comes or goes meanwhile may be left
-// out, or come twice.
+// lock is given back now and then: who comes, goes or begins to wait meanwhile
+// may be left out, or come twice.
 func (c *channel) eachReader(f func(*Subscription) bool) {
 	for from, more := 0, true; more; from += readersAtOnce {
 		more = c.someReaders(from, f)
@@ -177,24 +177,4 @@ func (s *Subscription) behind() uint64 {
 		return 0
 	}
 	return newest.N - s.position.N
-}
-
-// enlist has the subscription found by those who look. The channel is locked.
-func (c *channel) enlist(s *Subscription) {
-	s.place = uint32(len(c.subscribed))
-	c.subscribed = append(c.subscribed, s)
-	c.stir()
-}
-
-// delist undoes it. What many readers took is given back when few are left.
-func (c *channel) delist(s *Subscription) {
-	last := len(c.subscribed) - 1
-	moved := c.subscribed[last]
-	c.subscribed[s.place], moved.place = moved, s.place
-	c.subscribed[last] = nil
-	c.subscribed = c.subscribed[:last]
-	if cap(c.subscribed) > 4*last+64 {
-		c.subscribed = slices.Clone(c.subscribed)
-	}
-	c.stir()
 }

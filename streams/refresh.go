@@ -93,7 +93,7 @@ func (c *channel) take(from ID, page Page) {
 	c.aheadSince = time.Time{}
 	c.settle()
 	c.stir()
-	w := c.live.take(nil)
+	w := c.takeWaiting()
 	c.mu.Unlock()
 	w.wake()
 	if len(st.events) < len(page.Events) {

@@ -38,10 +38,10 @@ type Subscription struct {
 	awaited    bool // it waits, or waited, for what comes next
 	resuming   bool // not yet counted as a resume
 	closed     bool
-	place      uint32 // among all of its channel
-	prev, next *Subscription
-	number     uint64 // of the tail's event that comes next; 0: to be found by position
-	live       uint64 // the tail's end when it began: it was not there for what came live before
+	place      uint32        // in channel.subscribed
+	prev, next *Subscription // in channel.behind
+	number     uint64        // of the tail's event that comes next; 0: to be found by position
+	live       uint64        // the tail's end when it began: it was not there for what came live before
 	position   ID
 	doubt      *doubt // nil for who reads on where it stood
 }
@@ -118,7 +118,7 @@ func (s *Subscription) advance(b *Batch, bytes int) {
 	} else if v == atEnd && s.doubt.asked == c.tail.end() {
 		s.awaitTail(b)
 	} else {
-		c.behind.add(s, forPage)
+		c.behind.add(s)
 		c.startReading()
 		return
 	}
@@ -130,7 +130,7 @@ func (s *Subscription) advance(b *Batch, bytes int) {
 // moved, what woke everybody would have been missed.
 func (s *Subscription) awaitTail(b *Batch) {
 	b.Current = true
-	s.channel.live.add(s, forEvent)
+	s.channel.await(s)
 	s.channel.broker.check(s.channel)
 }
 
@@ -145,7 +145,7 @@ func (s *Subscription) fromTail(b *Batch, bytes int) {
 		return
 	}
 	b.Current = true
-	s.channel.live.add(s, forEvent)
+	s.channel.await(s)
 }
 
 // fromStanding delivers a page's gap if the position is the one before it, and
@@ -202,7 +202,6 @@ func (s *Subscription) Close() {
 	c.mu.Lock()
 	was := s.closed
 	s.closed = true
-	c.unlist(s)
 	s.endDoubt()
 	if !was {
 		c.delist(s)
