@@ -62,7 +62,7 @@ func Launch(t testing.TB, env []string, args ...string) *Node {
 func (n *Node) start() {
 	n.t.Helper()
 	n.cmd = exec.Command(Program, n.args...)
-	n.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH")}, n.env...)
+	n.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), raceOptions}, n.env...)
 	n.cmd.Stderr = &n.log
 	stdout, err := n.cmd.StdoutPipe()
 	if err != nil {

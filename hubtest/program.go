@@ -16,6 +16,10 @@ import (
 // Program is the path of the program that all hubs run. Main sets it.
 var Program string
 
+// raceOptions are the program's: at its end it waits 100 ms, not a second, for
+// data races that are just being told. Tests end some hundred of them.
+const raceOptions = "GORACE=atexit_sleep_ms=100"
+
 // Main builds the program with the race detector, or takes the one that the
 // flag -program names, and runs the tests. At the end, which is for what a
 // folder's tests share, no goroutine may be left. It returns the exit code.
@@ -59,7 +63,9 @@ func Build(dir string, flags ...string) (program string, err error) {
 // its flags ("--sub", "ann").
 func Token(t testing.TB, secret string, flags ...string) string {
 	t.Helper()
-	out, err := exec.Command(Program, append([]string{"token", "--jwt-secret", secret}, flags...)...).Output()
+	token := exec.Command(Program, append([]string{"token", "--jwt-secret", secret}, flags...)...)
+	token.Env = append(os.Environ(), raceOptions)
+	out, err := token.Output()
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 		t.Fatalf("runnel token: %v\n%s", err, exit.Stderr)
 	}
