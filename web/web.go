@@ -122,6 +122,7 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // files that the program was built with and cannot read: there is no such.
 func load(node string, demo bool) map[string]file {
 	served := map[string]file{}
+	packer, _ := gzip.NewWriterLevel(nil, gzip.BestCompression) // the level is a good one
 	for _, d := range directories {
 		if d.demo && !demo {
 			continue
@@ -142,7 +143,7 @@ func load(node string, demo bool) map[string]file {
 				body = comment.ReplaceAll(body, nil)
 			}
 			sum := sha256.Sum256(body)
-			served[at] = file{types[path.Ext(name)], hex.EncodeToString(sum[:12]), body, pack(body), d.open, d.policy()}
+			served[at] = file{types[path.Ext(name)], hex.EncodeToString(sum[:12]), body, pack(packer, body), d.open, d.policy()}
 			return nil
 		})
 		if err != nil {
@@ -156,10 +157,11 @@ func load(node string, demo bool) map[string]file {
 // begin with: browsers load the client for nothing as it is read.
 var comment = regexp.MustCompile(`(?m)^[ \t]*(?://.*\n|/\*\*.*\n|\*/.*\n|\*(?: .*)?\n|\n)?|[ \t]+// .*$`)
 
-func pack(body []byte) []byte {
+// pack compresses with a writer of load's: each is most of a megabyte.
+func pack(w *gzip.Writer, body []byte) []byte {
 	var b bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // memory takes what is written
-	_, _ = w.Write(body)
+	w.Reset(&b)
+	_, _ = w.Write(body) // memory takes what is written
 	_ = w.Close()
 	return b.Bytes()
 }
