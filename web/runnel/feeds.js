@@ -68,6 +68,7 @@ export class Stream extends Link {
 
   async open () {
     try {
+      this.token = await this.hub.tokens.get()
       const response = await this.hub.requests.fetch('/events?' + query(this), { headers: { Accept: 'text/event-stream' } }, this.#abort.signal)
       if (!response.ok) throw await errorOf(response)
       await this.#read(response.body.getReader())
@@ -123,7 +124,6 @@ export class Poll extends Link {
         const first = this.since === 0
         this.welcome({ heartbeat: (pollWait + spare) / 2000 })
         this.#take(page, first)
-        if (page.more) wait = 0
       }
     } catch (error) {
       this.end({ kind: error instanceof HubError ? kindOf(error) : 'broken', retryAfter: error.retryAfter })

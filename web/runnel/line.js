@@ -18,11 +18,19 @@ export class Line {
   #winner
   #active = null // the link that works
   #trying = new Set() // links that may
+  #untried = [] // rungs of this round
+  #patience // with the newest of those that are tried
   #replacing = null // a link that takes over from active on the same rung
+  #changing = false // whether one is about to
+  #failures = 0 // of such links in a row
+  #again // when one is tried again, or given up
   #round = 0 // of attempts; what belongs to an older one is over
+  #first = null // the rung to begin with, where it is not the one that worked last
+  #silences = 0 // of links in a row that ended in silence
   #backoff
   #pause = new Pause()
   #climbing
+  #climbAt = 0
   #climb
   #closed = false
 
@@ -45,14 +53,14 @@ export class Line {
   join (name) {
     this.channels.add(name)
     if (this.#active?.join) this.#active.join(name)
-    else if (this.#active) this.#replace()
+    else if (this.#active) this.#change()
     else if (this.channels.size === 1 || this.state === 'refused') queueMicrotask(() => this.#attempt()) // with those that join in the same go
   }
 
   leave (name) {
     this.channels.delete(name)
     if (this.#active?.leave) this.#active.leave(name)
-    else if (this.#active && this.channels.size > 0) this.#replace()
+    else if (this.#active) this.#change()
   }
 
   close () {
@@ -66,7 +74,8 @@ export class Line {
   wake () {
     if (this.#active) this.#active.check()
     else this.#pause.cut()
-    if (this.#active && this.#active.rung !== this.#ladder[0]) this.#climbSoon(this.#hub.timing.climbMin)
+    const { climbMin } = this.#hub.timing
+    if (this.#active && this.#active.rung !== this.#ladder[0] && this.#climbAt > Date.now() + climbMin) this.#climbSoon(climbMin)
   }
 
   offline () {
@@ -81,6 +90,8 @@ export class Line {
   #stop () {
     this.#round++
     clearTimeout(this.#climbing)
+    clearTimeout(this.#patience)
+    clearTimeout(this.#again)
     this.#pause.cut()
     for (const link of this.#trying) link.close()
     this.#trying.clear()
@@ -93,30 +104,26 @@ export class Line {
     if (this.#closed || this.channels.size === 0) return
     this.#stop()
     this.#set(globalThis.navigator?.onLine === false ? 'offline' : 'connecting')
-    const first = Math.max(0, this.#ladder.indexOf(this.#winner.rung))
-    this.#tryNext([...this.#ladder.slice(first), ...this.#ladder.slice(0, first)], this.#round)
+    const first = Math.max(0, this.#ladder.indexOf(this.#first ?? this.#winner.rung))
+    this.#untried = [...this.#ladder.slice(first), ...this.#ladder.slice(0, first)]
+    this.#tryNext()
   }
 
-  #tryNext (rest, round) {
-    if (round !== this.#round || rest.length === 0) return
-    const [rung, ...others] = rest
-    let passed = false
-    const next = () => {
-      if (passed) return
-      passed = true
-      clearTimeout(patience)
-      this.#tryNext(others, round)
-      if (this.#trying.size === 0 && round === this.#round) this.#retry(0)
-    }
-    const patience = setTimeout(next, this.#hub.timing.patience)
+  /** Tries the next rung, while those before it go on; after the last one all have a while. */
+  #tryNext () {
+    const { patience, requestTimeout } = this.#hub.timing
+    const rung = this.#untried.shift()
+    const last = this.#untried.length === 0
+    clearTimeout(this.#patience)
+    this.#patience = setTimeout(() => last ? this.#retry(0) : this.#tryNext(), last ? requestTimeout : patience)
     this.#open(rung, {
       working: link => this.#win(link),
       down: (link, why) => {
+        const newest = [...this.#trying].at(-1) === link
         this.#trying.delete(link)
-        if (round !== this.#round) return
-        if (why.kind === 'broken') next()
-        else this.#fail(why)
-        if (passed && others.length === 0 && this.#trying.size === 0 && round === this.#round) this.#retry(0)
+        if (why.kind !== 'broken') this.#fail(why)
+        else if (newest && this.#untried.length > 0) this.#tryNext()
+        else if (this.#trying.size === 0) this.#retry(why.retryAfter ?? 0)
       }
     })
   }
@@ -138,41 +145,54 @@ export class Line {
   #win (link) {
     const before = this.#active
     this.#trying.delete(link)
+    if (link === this.#replacing) this.#replacing = null
     this.#stop()
     this.#active = link
     before?.close()
     this.#winner.rung = link.rung
+    this.#first = null
+    this.#failures = 0
     this.#set('connected')
     if (link.join) for (const name of this.channels) link.join(name)
     else if (link.channels.join() !== [...this.channels].join()) this.#replace() // some came or went meanwhile
     if (link.rung !== this.#ladder[0]) this.#climbSoon(this.#climb)
-    else this.#climb = this.#hub.timing.climbMin
   }
 
   /** The link that worked is gone. */
   #lost (why) {
-    const lived = Date.now() - this.#active.since
+    const { rung, since, heartbeat } = this.#active
+    const lived = Date.now() - since
     this.#active = null
     this.#stop()
     if (lived > this.#hub.timing.patience) this.#backoff.reset() // cut, perhaps at a fixed age: the same rung again
-    else this.#backoff.ease(4)
+    this.#silences = why.silent ? this.#silences + 1 : 0
+    // What lets the welcome through and no heartbeats does not work.
+    if (why.silent && (lived < 3 * heartbeat || this.#silences > 1)) this.#first = this.#ladder[(this.#ladder.indexOf(rung) + 1) % this.#ladder.length]
+    else if (rung === this.#ladder[0] && !why.silent) this.#climb = this.#hub.timing.climbMin
     if (why.kind === 'broken') this.#retry(why.retryAfter ?? 0)
     else this.#fail(why)
   }
 
   /** The hub said no: trying another rung would not help. */
-  async #fail ({ kind, retryAfter = 0 }) {
+  async #fail (why) {
     this.#stop()
     const round = this.#round
-    if (kind === 'token' && !this.#hub.tokens.renewable) return this.#set('refused')
-    if (kind === 'token') try { await this.#hub.tokens.refresh() } catch {}
-    if (kind === 'refused' && !(await this.#sortOut())) return round === this.#round && this.#set('refused')
-    if (round === this.#round) this.#retry(retryAfter)
+    const hope = await this.#mend(why)
+    if (round !== this.#round) return
+    if (hope) this.#retry(why.retryAfter ?? 0)
+    else this.#set('refused')
   }
 
-  /** Drops the channels that cannot be read, and reports whether there were some and others are left. */
+  /** Does what can be done about a link that failed, and reports whether there is hope for another. */
+  async #mend ({ kind }) {
+    if (kind === 'token' && !this.#hub.tokens.renewable) return false
+    if (kind === 'token') await this.#hub.tokens.refresh().catch(() => {})
+    if (kind === 'refused') await this.#sortOut()
+    return this.channels.size > 0
+  }
+
+  /** Drops the channels that cannot be read. */
   async #sortOut () {
-    const before = this.channels.size
     for (const name of [...this.channels]) {
       try {
         await this.#hub.requests.json(`/channels/${encodeURIComponent(name)}/events?limit=1`)
@@ -182,7 +202,6 @@ export class Line {
         this.#session.refused(name, { code: error.code, message: error.message })
       }
     }
-    return this.channels.size > 0 && this.channels.size < before
   }
 
   async #retry (least) {
@@ -193,30 +212,50 @@ export class Line {
     if (round === this.#round) this.#attempt()
   }
 
+  /** Replaces the link once for all that join and leave in the same go. */
+  #change () {
+    if (this.#changing) return
+    this.#changing = true
+    queueMicrotask(() => {
+      this.#changing = false
+      if (this.#active && !this.#active.join && this.channels.size > 0) this.#replace()
+    })
+  }
+
   /** Opens a link with the channels, or the token, of now, and closes the old one once it works. */
   #replace () {
+    clearTimeout(this.#again)
     this.#replacing?.close()
-    const rung = this.#active.rung
-    this.#replacing = this.#open(rung, {
-      working: link => { this.#replacing = null; this.#win(link) },
-      down: (link, why) => {
-        this.#trying.delete(link)
-        if (link !== this.#replacing) return
-        this.#replacing = null
-        const old = this.#active
-        this.#active = null
-        old?.close()
-        why.kind === 'broken' ? this.#retry(0) : this.#fail(why)
-      }
-    })
+    this.#trying.delete(this.#replacing)
+    const link = this.#replacing = this.#open(this.#active.rung, { working: link => this.#win(link), down: (_, why) => this.#notReplaced(why) })
+    this.#again = setTimeout(() => link.end({ kind: 'broken' }), this.#hub.timing.requestTimeout)
+  }
+
+  /** The old link goes on; it makes room where the hub may have none for both. */
+  async #notReplaced (why) {
+    const round = this.#round
+    clearTimeout(this.#again)
+    this.#trying.delete(this.#replacing)
+    this.#replacing = null
+    const hope = await this.#mend(why)
+    if (round !== this.#round || this.#replacing) return
+    if (hope && ++this.#failures < 3) {
+      this.#again = setTimeout(() => this.#replace(), this.#backoff.next(why.retryAfter))
+      return
+    }
+    this.#failures = 0
+    this.#active.close()
+    this.#active = null
+    if (hope) this.#retry(why.retryAfter ?? 0)
+    else this.#set('refused')
   }
 
   async #renew () {
     if (!this.#hub.tokens.renewable) return
     const link = this.#active
     try {
-      const token = await this.#hub.tokens.refresh()
-      if (link !== this.#active || !link) return
+      const token = await this.#hub.tokens.renew(link?.token)
+      if (token === null || !link || link !== this.#active) return
       if (link.renew) link.renew(token)
       else this.#replace()
     } catch {} // it ends with its token then, and that asks again
@@ -225,25 +264,25 @@ export class Line {
   /** Tries the rungs above, from the top, while the lower one goes on. */
   #climbSoon (wait) {
     clearTimeout(this.#climbing)
+    wait *= 0.75 + Math.random() / 2
+    this.#climbAt = Date.now() + wait
     this.#climbing = setTimeout(() => {
       this.#climb = Math.min(2 * this.#climb, this.#hub.timing.climbMax)
       this.#climbTo(0)
-    }, wait * (0.75 + Math.random() / 2))
+    }, wait)
   }
 
   #climbTo (i) {
     const rung = this.#ladder[i]
     if (!this.#active || rung === this.#active.rung) return this.#active && this.#climbSoon(this.#climb)
-    let over = false
-    const next = link => {
-      if (over) return
-      over = true
-      clearTimeout(patience)
-      this.#trying.delete(link)
-      link.close()
-      this.#climbTo(i + 1)
-    }
-    const link = this.#open(rung, { working: link => { clearTimeout(patience); this.#win(link) }, down: next })
-    const patience = setTimeout(() => next(link), this.#hub.timing.patience)
+    const link = this.#open(rung, {
+      working: link => this.#win(link),
+      down: link => {
+        clearTimeout(this.#climbing)
+        this.#trying.delete(link)
+        this.#climbTo(i + 1)
+      }
+    })
+    this.#climbing = setTimeout(() => link.end({ kind: 'broken' }), this.#hub.timing.patience)
   }
 }

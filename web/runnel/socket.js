@@ -20,6 +20,7 @@ export class Link {
     this.since = 0 // when it began to work
     this.heard = Date.now()
     this.connection = undefined
+    this.token = null // it was opened with
     this.heartbeat = 0 // ms between signs of life at most
   }
 
@@ -39,7 +40,7 @@ export class Link {
   alive () {
     this.heard = Date.now()
     clearTimeout(this.#watchdog)
-    if (this.heartbeat > 0 && !this.#over) this.#watchdog = setTimeout(() => this.end({ kind: 'broken' }), 2 * this.heartbeat)
+    if (this.heartbeat > 0 && !this.#over) this.#watchdog = setTimeout(() => this.end({ kind: 'broken', silent: true }), 2 * this.heartbeat)
   }
 
   /** After a sleep: whether it still lives. */
@@ -76,7 +77,7 @@ export function kindOf ({ code, foreign, status }) {
 }
 
 const atOnce = 32 // subscribes in one go, of the 40 messages that the hub takes
-const kinds = { 1013: 'busy', 4001: 'token', 4003: 'refused', 4008: 'busy', 4009: 'busy' }
+const kinds = { 1001: 'busy', 1013: 'busy', 4001: 'token', 4003: 'refused', 4008: 'busy', 4009: 'busy' }
 
 /** A WebSocket. It takes more channels, a new token and publishes as it is. */
 export class Socket extends Link {
@@ -87,12 +88,13 @@ export class Socket extends Link {
   #turn = 0 // when subscribes beyond the first ones may go out
 
   async open () {
-    let token
-    try { token = await this.hub.tokens.get() } catch { return this.end({ kind: 'busy' }) }
+    try { this.token = await this.hub.tokens.get() } catch { return this.end({ kind: 'busy' }) }
     if (this.over) return
-    this.#ws = new WebSocket(this.hub.url.replace(/^http/, 'ws') + '/ws')
-    this.#ws.onopen = () => { if (token) this.#send({ type: 'auth', token }) }
-    this.#ws.onmessage = ({ data }) => this.#receive(JSON.parse(data))
+    try {
+      this.#ws = new WebSocket(this.hub.url.replace(/^http/, 'ws') + '/ws')
+    } catch { return this.end({ kind: 'broken' }) } // the page's policy forbids it
+    this.#ws.onopen = () => { if (this.token) this.renew(this.token) }
+    this.#ws.onmessage = ({ data }) => this.#receive(data)
     this.#ws.onclose = ({ code }) => this.end({ kind: kinds[code] ?? 'broken' })
   }
 
@@ -131,7 +133,10 @@ export class Socket extends Link {
     })
   }
 
-  renew (token) { this.#send({ type: 'auth', token }) }
+  renew (token) {
+    this.token = token
+    this.#send({ type: 'auth', token })
+  }
 
   /** A WebSocket can be asked. */
   check () {
@@ -159,8 +164,10 @@ export class Socket extends Link {
     this.#send({ ...message, ref })
   }
 
-  #receive (m) {
+  #receive (text) {
     if (this.over) return
+    let m
+    try { m = JSON.parse(text) } catch { return this.end({ kind: 'broken' }) }
     this.alive()
     const answer = this.#asked.get(m.ref)
     if (answer) {

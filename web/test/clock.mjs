@@ -56,5 +56,5 @@ export class Clock {
 
 /** Returns when promises that are settled have been heard by all who wait. */
 export function settle () {
-  return new Promise(resolve => real.setTimeout.call(globalThis, resolve, 0))
+  return new Promise(resolve => setImmediate(resolve))
 }
