@@ -31,7 +31,7 @@ type memoryChannel struct {
 
 // channelSize is about what an empty channel takes, its entries in the map
 // and in the queue included.
-const channelSize = 640
+const channelSize = 384
 
 func newMemoryChannel(name string, head Head) *memoryChannel {
 	return &memoryChannel{
