@@ -7,17 +7,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"sync"
 
 	"github.com/labstack/echo/v4"
 
 	"runnel/auth"
 	"runnel/streams"
 )
-
-// batchParallel is how many channels of a batch are appended to at a time: it
-// hides the log's latency, and one client's batch leaves room for others.
-const batchParallel = 8
 
 // outcome is what became of one item: its ID, the zero one for an ephemeral
 // event, or an error.
@@ -28,9 +23,8 @@ type outcome struct {
 
 // channelBatch is a batch's share for one channel.
 type channelBatch struct {
-	channel string
-	drafts  []streams.Draft
-	items   []int // where in the batch each draft stands
+	streams.Share
+	items []int // where in the batch each draft stands
 }
 
 // publishBatch is POST /events: many items, for many channels, one result
@@ -41,7 +35,7 @@ func (s *Server) publishBatch(c echo.Context, claims *auth.Claims) error {
 		return err
 	}
 	outcomes := make([]outcome, len(items))
-	s.publishShares(c.Request().Context(), s.share(claims, items, outcomes), outcomes)
+	s.settle(c.Request().Context(), s.share(claims, items, outcomes), outcomes)
 	return answer(c, http.StatusOK, s.appendOutcomes(nil, outcomes, c))
 }
 
@@ -131,41 +125,28 @@ func (s *Server) share(claims *auth.Claims, items []json.RawMessage, outcomes []
 		}
 		b := of[p.channel]
 		if b == nil {
-			b = &channelBatch{channel: p.channel}
+			b = &channelBatch{Share: streams.Share{Channel: p.channel}}
 			of[p.channel], shares = b, append(shares, b)
 		}
-		b.drafts, b.items = append(b.drafts, draft), append(b.items, i)
+		b.Drafts, b.items = append(b.Drafts, draft), append(b.items, i)
 	}
 	return shares
 }
 
-// publishShares appends each channel's share in one call, so in order and
-// together, and returns when all are done.
-func (s *Server) publishShares(ctx context.Context, shares []*channelBatch, outcomes []outcome) {
-	var all sync.WaitGroup
-	next := make(chan *channelBatch)
-	for range min(batchParallel, len(shares)) {
-		all.Go(func() {
-			for b := range next {
-				s.publishShare(ctx, b, outcomes)
+// settle publishes the shares, and writes the outcomes of their items.
+func (s *Server) settle(ctx context.Context, batches []*channelBatch, outcomes []outcome) {
+	shares := make([]*streams.Share, len(batches))
+	for i, b := range batches {
+		shares[i] = &b.Share
+	}
+	s.publishShares(ctx, shares)
+	for _, b := range batches {
+		for j, i := range b.items {
+			if b.Err != nil {
+				outcomes[i].err = b.Err
+			} else {
+				outcomes[i] = outcome{b.Results[j].ID, b.Results[j].Err}
 			}
-		})
-	}
-	for _, b := range shares {
-		next <- b
-	}
-	close(next)
-	all.Wait()
-}
-
-// publishShare writes the outcomes of its own items only.
-func (s *Server) publishShare(ctx context.Context, b *channelBatch, outcomes []outcome) {
-	results, err := s.publish(ctx, b.channel, b.drafts...)
-	for j, i := range b.items {
-		if err != nil {
-			outcomes[i].err = err
-		} else {
-			outcomes[i] = outcome{results[j].ID, results[j].Err}
 		}
 	}
 }

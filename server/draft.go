@@ -141,9 +141,27 @@ func (s *Server) publish(ctx context.Context, channel string, drafts ...streams.
 	ctx, cancel := context.WithTimeout(ctx, s.limits.PublishWait)
 	defer cancel()
 	results, err := s.broker.Publish(ctx, channel, drafts...)
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		err = errors.Join(streams.ErrUnknownOutcome, err)
-	}
+	err = givenUp(err)
 	s.metrics.publishes(results, drafts, err)
 	return results, err
+}
+
+// publishShares is publish for a batch's shares: it sets their results.
+func (s *Server) publishShares(ctx context.Context, shares []*streams.Share) {
+	ctx, cancel := context.WithTimeout(ctx, s.limits.PublishWait)
+	defer cancel()
+	s.broker.PublishShares(ctx, shares)
+	for _, share := range shares {
+		share.Err = givenUp(share.Err)
+		s.metrics.publishes(share.Results, share.Drafts, share.Err)
+	}
+}
+
+// givenUp makes an append that was not waited for to its end one whose outcome
+// nobody knows.
+func givenUp(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return errors.Join(streams.ErrUnknownOutcome, err)
+	}
+	return err
 }

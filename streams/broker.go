@@ -129,16 +129,21 @@ func (b *Broker) Close() error {
 // Publish appends drafts to a channel; see Log.Append for results and errors.
 func (b *Broker) Publish(ctx context.Context, channel string, drafts ...Draft) ([]Result, error) {
 	results, err := b.log.Append(ctx, channel, b.options.Retention(channel), drafts)
+	b.published(channel, results, err)
+	return results, err
+}
+
+// published counts what came of an append.
+func (b *Broker) published(channel string, results []Result, err error) {
 	if err != nil {
 		b.logFailed("append", channel, err)
-		return nil, err
+		return
 	}
 	for _, r := range results {
 		if r.Err == nil {
 			b.count.published.Add(1)
 		}
 	}
-	return results, nil
 }
 
 // Subscribe begins reading a channel. It waits until the node knows where the

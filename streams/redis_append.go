@@ -38,15 +38,45 @@ func (r *Redis) Append(ctx context.Context, channel string, keep Retention, draf
 		return nil, ErrClosed
 	}
 	defer r.calls.Done()
-	if err := ctx.Err(); err != nil {
-		return nil, unavailable(err)
-	}
 	a := newRedisAppend(channel, keep, drafts)
-	select {
-	case r.queueOf(channel) <- a:
-	case <-ctx.Done():
-		return nil, unavailable(ctx.Err())
+	r.enqueue(ctx, a)
+	return a.wait(ctx)
+}
+
+// AppendShares implements PublishShares: all of them wait for their sender
+// together, and go out in as few pipelines as they fit into.
+func (r *Redis) AppendShares(ctx context.Context, shares []*Share, keep func(channel string) Retention) {
+	if !r.enter() {
+		for _, s := range shares {
+			s.Err = ErrClosed
+		}
+		return
 	}
+	defer r.calls.Done()
+	appends := make([]*redisAppend, len(shares))
+	for i, s := range shares {
+		appends[i] = newRedisAppend(s.Channel, keep(s.Channel), s.Drafts)
+		r.enqueue(ctx, appends[i])
+	}
+	for i, s := range shares {
+		s.Results, s.Err = appends[i].wait(ctx)
+	}
+}
+
+// enqueue hands the append to its sender, or settles it when ctx is done.
+func (r *Redis) enqueue(ctx context.Context, a *redisAppend) {
+	if ctx.Err() == nil {
+		select {
+		case r.queueOf(a.channel) <- a:
+			return
+		case <-ctx.Done():
+		}
+	}
+	a.taken.Store(true)
+	a.settle(nil, unavailable(ctx.Err()))
+}
+
+func (a *redisAppend) wait(ctx context.Context) ([]Result, error) {
 	select {
 	case <-a.done:
 		return a.results, a.err

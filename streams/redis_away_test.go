@@ -225,3 +225,25 @@ func TestBrokerRedisRefuses(t *testing.T) {
 	server.Restart()
 	within(t, 20*time.Second, "the channel", func() bool { return subscribe("new") == nil })
 }
+
+// A batch's shares are each told that the Redis is away, or the log closed.
+func TestRedisSharesAway(t *testing.T) {
+	server := streamstest.StartRedis(t)
+	server.Stop()
+	log := openRedis(t, server)
+	for _, want := range []error{streams.ErrUnavailable, streams.ErrClosed} {
+		shares := []*streams.Share{
+			{Channel: "a", Drafts: []streams.Draft{text("1")}},
+			{Channel: "b", Drafts: []streams.Draft{text("1")}},
+		}
+		log.AppendShares(t.Context(), shares, func(string) streams.Retention { return aDay })
+		for _, s := range shares {
+			if !errors.Is(s.Err, want) || s.Results != nil {
+				t.Errorf("%s: %v, %v", s.Channel, s.Results, s.Err)
+			}
+		}
+		if err := log.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -16,7 +16,7 @@ import (
 func RunBroker(t *testing.T, open func(t *testing.T) streams.Log) {
 	for _, part := range []map[string]func(fixture){
 		liveTests, resumeTests, slowTests, startTests, gapTests, ephemeralTests, wakeTests,
-		boundTests, leaveTests, backTests, lookTests, brokerCloseTests,
+		boundTests, leaveTests, backTests, lookTests, shareTests, brokerCloseTests,
 	} {
 		for name, test := range part {
 			t.Run(name, func(t *testing.T) { test(fixture{t: t, TB: t, ctx: t.Context(), log: open(t)}) })
