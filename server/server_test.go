@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -9,11 +8,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"runnel/auth"
+	"runnel/hubtest"
 	"runnel/streams"
 )
 
@@ -30,7 +29,7 @@ type node struct {
 	url    string
 	store  *streams.Memory
 	auth   auth.Config
-	output *syncBuffer // what was logged
+	output *hubtest.Output // what was logged
 	client *http.Client
 }
 
@@ -38,7 +37,7 @@ type node struct {
 // configuration; demo mode is auth without keys.
 func startNode(t testing.TB, changes ...func(*Config, *auth.Config)) *node {
 	t.Helper()
-	n := &node{t: t, output: &syncBuffer{}, store: streams.NewMemory(0), client: &http.Client{Transport: &http.Transport{}}}
+	n := &node{t: t, output: &hubtest.Output{}, store: streams.NewMemory(0), client: &http.Client{Transport: &http.Transport{}}}
 	n.auth = auth.Config{Secrets: [][]byte{[]byte(testSecret)}, APIKeys: []string{testAPIKey}, Origins: []string{testOrigin}}
 	logger := slog.New(slog.NewTextHandler(n.output, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	config := Config{Logger: logger, Node: "n1", Version: "v0.0.0-test", Store: "memory:", Drain: time.Millisecond}
@@ -181,24 +180,6 @@ func strict(t testing.TB, text string, into any) {
 	if _, err := dec.Token(); err != io.EOF {
 		t.Fatalf("something follows the JSON in %s", text)
 	}
-}
-
-// syncBuffer is a buffer that a logger writes to and a test reads.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 // eventually waits until ok.

@@ -1,22 +1,14 @@
 package streams_test
 
 import (
-	"bytes"
-	"crypto/ed25519"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"log/slog"
-	"math/big"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"runnel/hubtest"
 	"runnel/streams"
 	"runnel/streams/streamstest"
 )
@@ -33,7 +25,7 @@ func TestRedisAccess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var lines lockedBuffer
+	var lines hubtest.Output
 	log := openRedisWith(t, streams.RedisOptions{
 		URL:    "redis://hub:s3cret%2Fword@" + server.Addr + "/3",
 		Logger: slog.New(slog.NewTextHandler(&lines, nil)),
@@ -63,23 +55,6 @@ func TestRedisAccess(t *testing.T) {
 	}
 }
 
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
 func TestRedisURL(t *testing.T) {
 	for url, want := range map[string]string{
 		"":                                    "begins with redis://",
@@ -101,7 +76,7 @@ func TestRedisURL(t *testing.T) {
 }
 
 func TestRedisTLS(t *testing.T) {
-	cert, key := selfSigned(t)
+	cert, key := hubtest.Certificate(t, t.TempDir(), "nobody trusts it")
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -124,33 +99,4 @@ func TestRedisTLS(t *testing.T) {
 	if !errors.Is(err, streams.ErrUnavailable) || !strings.Contains(err.Error(), "certificate") {
 		t.Error(err)
 	}
-}
-
-// selfSigned writes a certificate that nobody trusts, and its key.
-func selfSigned(t *testing.T) (cert, key string) {
-	t.Helper()
-	public, private, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-	signed, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	encoded, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	for path, block := range map[string]*pem.Block{
-		cert: {Type: "CERTIFICATE", Bytes: signed},
-		key:  {Type: "PRIVATE KEY", Bytes: encoded},
-	} {
-		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return cert, key
 }

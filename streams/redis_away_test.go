@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"runnel/hubtest"
 	"runnel/streams"
 	"runnel/streams/streamstest"
 )
@@ -18,7 +19,7 @@ import (
 // key it is done once.
 func TestRedisPaused(t *testing.T) {
 	server := streamstest.StartRedis(t)
-	var lines lockedBuffer
+	var lines hubtest.Output
 	log := openRedisWith(t, streams.RedisOptions{
 		URL: server.URL(), ReadTimeout: 300 * time.Millisecond, WriteTimeout: 300 * time.Millisecond,
 		DialTimeout: 300 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&lines, nil)),
