@@ -17,6 +17,7 @@ import (
 )
 
 func TestBolt(t *testing.T) {
+	t.Parallel()
 	streamstest.Run(t, func(t *testing.T) streams.Log { return openBolt(t, boltPath(t)) })
 }
 

@@ -8,5 +8,6 @@ import (
 )
 
 func TestBrokerOnBolt(t *testing.T) {
+	t.Parallel()
 	streamstest.RunBroker(t, func(t *testing.T) streams.Log { return openBolt(t, boltPath(t)) })
 }

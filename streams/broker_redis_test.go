@@ -15,6 +15,7 @@ import (
 )
 
 func TestBrokerOnRedis(t *testing.T) {
+	t.Parallel()
 	server := streamstest.StartRedis(t)
 	plain := plainClient(t, server)
 	streamstest.RunBroker(t, func(t *testing.T) streams.Log {
@@ -269,6 +270,7 @@ func TestRedisLostUnderAFollower(t *testing.T) {
 // TestRedisRestoredUnderAFollower puts an older copy back: connected clients
 // and those that return are told, before and after something new comes.
 func TestRedisRestoredUnderAFollower(t *testing.T) {
+	t.Parallel()
 	h := newByHand(t, streams.BrokerOptions{})
 	quiet, busy := h.subscribe(streams.Now()), h.subscribe(streams.Now())
 	old := h.publish(3)

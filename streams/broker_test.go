@@ -8,5 +8,6 @@ import (
 )
 
 func TestBrokerOnMemory(t *testing.T) {
+	t.Parallel()
 	streamstest.RunBroker(t, func(t *testing.T) streams.Log { return newMemory(t, 0) })
 }

@@ -16,6 +16,7 @@ import (
 var day = streams.Retention{Count: 1000, Age: 24 * time.Hour}
 
 func TestMemory(t *testing.T) {
+	t.Parallel()
 	streamstest.Run(t, func(t *testing.T) streams.Log { return newMemory(t, 0) })
 }
 

@@ -18,6 +18,7 @@ import (
 // Nobody knows whether what a stalled server was sent will be done; with its
 // key it is done once.
 func TestRedisPaused(t *testing.T) {
+	t.Parallel()
 	server := streamstest.StartRedis(t)
 	var lines hubtest.Output
 	log := openRedisWith(t, streams.RedisOptions{

@@ -124,6 +124,7 @@ func checkTold(t *testing.T, events []*streams.Event, told [][]outcome) {
 }
 
 func TestRedisConnectionsKilled(t *testing.T) {
+	t.Parallel()
 	server := streamstest.StartRedis(t)
 	log, plain := openRedis(t, server), plainClient(t, server)
 	storm(t, log, 16, func() {

@@ -17,6 +17,7 @@ import (
 )
 
 func TestRedisSuite(t *testing.T) {
+	t.Parallel()
 	server := streamstest.StartRedis(t)
 	plain := plainClient(t, server)
 	streamstest.Run(t, func(t *testing.T) streams.Log {
