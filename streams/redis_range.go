@@ -3,8 +3,12 @@ package streams
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 const (
@@ -15,6 +19,10 @@ const (
 	// redisHeadRenewal is how much of its life a head has to have spent before it
 	// is renewed.
 	redisHeadRenewal = 24 * time.Hour
+
+	// redisHeadLooks is how many looks at a head there are to one that renews
+	// it: with two a minute, one in two hours.
+	redisHeadLooks = 256
 )
 
 // Heads implements [Log].
@@ -33,25 +41,58 @@ func (r *Redis) Heads(ctx context.Context, channels []string) ([]Head, error) {
 	return heads, nil
 }
 
-// someHeads asks once, with the first channel, whether the server is a master:
-// the answers of one pipeline belong to one moment.
+// someHeads reads the heads that are stored in one command. For the others,
+// and for some that are due to be renewed perhaps, it calls a script.
 func (r *Redis) someHeads(ctx context.Context, heads []Head, channels []string) ([]Head, error) {
-	calls := make([]*scriptCall, len(channels))
-	for i, channel := range channels {
-		calls[i] = readCall(channel, seconds(redisHeadRenewal), luaFlag(i == 0))
+	stored, err := r.storedHeads(ctx, channels)
+	if err != nil {
+		return nil, err
 	}
-	for _, reply := range r.run(ctx, headsScript, calls, nil) {
+	var calls []*scriptCall
+	var at []int // in heads
+	for i, text := range stored {
+		head, ok := parseStoredHead(text)
+		if !ok || rand.N(redisHeadLooks) == 0 {
+			calls = append(calls, readCall(channels[i], seconds(redisHeadRenewal)))
+			at = append(at, len(heads))
+		}
+		heads = append(heads, head)
+	}
+	for i, reply := range r.run(ctx, headsScript, calls, nil) {
 		values, err := reply.Slice()
 		if err != nil {
 			return nil, err
 		}
-		head, err := parseHead(values)
-		if err != nil {
+		if heads[at[i]], err = parseHead(values); err != nil {
 			return nil, err
 		}
-		heads = append(heads, head)
 	}
 	return heads, nil
+}
+
+// storedHeads returns what is stored of the channels' heads, nil where nothing
+// is. It asks afterwards whether the server is a master, as the scripts do.
+func (r *Redis) storedHeads(ctx context.Context, channels []string) ([]any, error) {
+	keys := make([]string, len(channels))
+	for i, channel := range channels {
+		keys[i] = redisKeys(channel).head()
+	}
+	pipe := r.client.Pipeline()
+	stored, master := pipe.MGet(ctx, keys...), pipe.Do(ctx, "getex", keys[0])
+	// Each reply has its error.
+	_, _ = pipe.Exec(ctx)
+	if err := master.Err(); redis.HasErrorPrefix(err, "READONLY") {
+		return nil, err
+	}
+	return stored.Result()
+}
+
+// parseStoredHead reads "<last> <base>".
+func parseStoredHead(v any) (Head, bool) {
+	text, _ := v.(string)
+	last, base, _ := strings.Cut(text, " ")
+	h, err := parseHead([]any{last, base})
+	return h, err == nil
 }
 
 // readCall is a call of headsScript or rangeScript.

@@ -33,22 +33,26 @@ local function top()
   end
 end
 
--- Where the channel stands, and whether that is stored.
-local function where()
-  local last, base = string.match(redis.call('GET', head) or '', '^(%d+%-%d+) (%d+%-%d+)$')
+-- What a master has as the head, or an error on a replica, which must not tell
+-- clients where they stand: a master that was replaced still answers for a
+-- while. Replicas refuse a GETEX as a write, even one like this that changes
+-- nothing. In a script that does write it must not be the first: once one was
+-- let through, a full server lets the others through, too.
+local function ofMaster()
+  local reply = redis.pcall('GETEX', head)
+  if type(reply) ~= 'table' then return reply end
+  if string.find(reply.err, 'READONLY', 1, true) then return nil, reply end
+  return redis.call('GET', head)
+end
+
+-- Where the channel stands by what is stored as its head, and whether anything is.
+local function where(stored)
+  local last, base = string.match(stored or '', '^(%d+%-%d+) (%d+%-%d+)$')
   if last then return last, base, true end
   last = top()
   if last then return last, '0-0', false end
   base = id(now(), 0)
   return base, base, false
-end
-
--- An error on a replica, which must not tell clients where they stand: a
--- master that was replaced still answers for a while. Replicas refuse a
--- write, even one like this that changes nothing.
-local function demoted()
-  local reply = redis.pcall('XTRIM', log, 'MAXLEN', '9007199254740992')
-  if type(reply) == 'table' and string.find(reply.err or '', 'READONLY', 1, true) then return reply end
 end
 `
 
@@ -70,7 +74,7 @@ end
 // in each sixteenth of it, for channels where few come.
 var appendScript = redis.NewScript(luaChannel + `
 local live, count, age = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local last, base, known = where()
+local last, base, known = where(redis.call('GET', head))
 local ms, n = parse(last)
 local time = now()
 local before, written, repeated = {ms = ms, n = n}, false, false
@@ -141,8 +145,8 @@ if n > before.n then
   end
   redis.call('PEXPIRE', log, ARGV[3])
 else
-  local refused = demoted()
-  if refused then return failed(refused) end
+  local _, replica = ofMaster()
+  if replica then return failed(replica) end
   -- Perhaps the replicas do not have the first answer yet: a WAIT that follows
   -- waits for no less than this write.
   if repeated then redis.pcall('PEXPIRE', log, ARGV[3]) end
@@ -155,13 +159,12 @@ return results
 `)
 
 // headsScript returns where a channel stands and has that live on. ARGV: live
-// name, life of the head in s, of a base alone in s, what is left when it is
-// renewed, so that not every look is a write, and "1" if it is to ask whether
-// this is a master.
+// name, life of the head in s, of a base alone in s, and how much of it is over
+// when it is renewed, so that not every look is a write.
 var headsScript = redis.NewScript(luaChannel + `
-local refused = ARGV[5] == '1' and demoted()
-if refused then return refused end
-local last, base, known = where()
+local stored, replica = ofMaster()
+if replica then return replica end
+local last, base, known = where(stored)
 local life = tonumber(last == base and ARGV[3] or ARGV[2])
 if not known then
   redis.call('SET', head, last .. ' ' .. base, 'EX', life)
@@ -178,10 +181,10 @@ return {last, base}
 // does not take a moment of everybody's Redis, and asks for the entry below
 // only where the first one does not follow directly.
 var rangeScript = redis.NewScript(luaChannel + `
-local refused = demoted()
-if refused then return refused end
+local stored, replica = ofMaster()
+if replica then return replica end
+local last, base, known = where(stored)
 local from, backward, limit, bytes = ARGV[4], ARGV[5] == '1', tonumber(ARGV[6]), tonumber(ARGV[7])
-local last, base, known = where()
 if not known then
   redis.call('SET', head, last .. ' ' .. base, 'EX', last == base and ARGV[3] or ARGV[2])
 end

@@ -162,10 +162,15 @@ func TestRedisHeadsRenew(t *testing.T) {
 		{30*24*time.Hour - time.Hour, 30*24*time.Hour - time.Hour},
 	} {
 		plain.PExpire(t.Context(), "runnel:{a}:head", c.before)
-		if _, err := log.Heads(t.Context(), []string{"a"}); err != nil {
-			t.Fatal(err)
+		// It is renewed now and then, and 5,000 looks leave that out once in 300 million times.
+		var ttl time.Duration
+		for looks := 0; looks < 5000 && (looks < 1000 || (ttl-c.after).Abs() > time.Minute); looks++ {
+			if _, err := log.Heads(t.Context(), []string{"a"}); err != nil {
+				t.Fatal(err)
+			}
+			ttl = plain.PTTL(t.Context(), "runnel:{a}:head").Val()
 		}
-		if ttl := plain.PTTL(t.Context(), "runnel:{a}:head").Val(); (ttl - c.after).Abs() > time.Minute {
+		if (ttl - c.after).Abs() > time.Minute {
 			t.Errorf("after %v it lives for %v", c.before, ttl)
 		}
 	}

@@ -23,9 +23,9 @@ func replicated(t *testing.T) (master, replica *streamstest.RedisServer) {
 		t.Fatal(err)
 	}
 	replica = streamstest.StartRedis(t, "--replicaof", host+" "+port)
-	at := plainClient(t, replica)
+	at := plainClient(t, master)
 	within(t, 20*time.Second, "the replica in step", func() bool {
-		return strings.Contains(at.Info(t.Context(), "replication").Val(), "master_link_status:up")
+		return strings.Contains(at.Info(t.Context(), "replication").Val(), "state=online")
 	})
 	return master, replica
 }
