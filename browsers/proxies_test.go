@@ -4,10 +4,8 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -93,10 +91,6 @@ func TestClientBehindProxies(t *testing.T) {
 // returns its address. The test ends it.
 func startProxy(t testing.TB, name, config, hub string, args []string) string {
 	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		path = "/usr/sbin/" + name
-	}
 	port := freePort(t)
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "config"), fmt.Appendf(nil, config, port, hub), 0o600); err != nil {
@@ -105,19 +99,7 @@ func startProxy(t testing.TB, name, config, hub string, args []string) string {
 	if name == "nginx" && os.Geteuid() == 0 { // its workers' user may not enter the test's folder
 		args = append([]string{"-g", "user root;"}, args...)
 	}
-	said := &hubtest.Output{}
-	cmd := exec.Command(path, append(args, "config")...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, said, said
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Signal(syscall.SIGTERM)
-		cmd.Wait()
-		if t.Failed() {
-			t.Logf("%s says:\n%s", name, said)
-		}
-	})
+	said := hubtest.Beside(t, dir, name, append(args, "config")...)
 	at := fmt.Sprintf("127.0.0.1:%d", port)
 	within(t, name+" listens", func() bool {
 		conn, err := net.Dial("tcp", at)

@@ -9,10 +9,8 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -65,29 +63,13 @@ func startCluster(t *testing.T) *cluster {
 
 func (c *cluster) startNginx(config string) {
 	c.t.Helper()
-	path, err := exec.LookPath("nginx")
-	if err != nil {
-		path = "/usr/sbin/nginx"
-	}
 	dir := c.t.TempDir()
 	writeFile(c.t, filepath.Join(dir, "nginx.conf"), config)
-	var said hubtest.Output
 	more := "daemon off;"
 	if os.Geteuid() == 0 { // its workers' user may not enter the test's folder
 		more += " user root;"
 	}
-	cmd := exec.Command(path, "-p", dir, "-e", "stderr", "-c", "nginx.conf", "-g", more)
-	cmd.Stderr = &said
-	if err := cmd.Start(); err != nil {
-		c.t.Fatal(err)
-	}
-	c.t.Cleanup(func() {
-		cmd.Process.Signal(syscall.SIGTERM)
-		cmd.Wait()
-		if c.t.Failed() {
-			c.t.Logf("nginx:\n%s", &said)
-		}
-	})
+	hubtest.Beside(c.t, dir, "nginx", "-p", dir, "-e", "stderr", "-c", "nginx.conf", "-g", more)
 	within(c.t, "nginx answers", func() bool {
 		resp, err := web.Get("http://" + c.addr + "/readyz")
 		if err != nil {
