@@ -31,7 +31,8 @@ func TestStarts(t *testing.T) {
 		{"earliest as a header", "", "Last-Event-ID: earliest", all},
 		{"0-0", "last_event_id=0-0", "", all},
 		{"after", "after={c}/{1}", "", all[2:]},
-		{"a position before after", "after={c}/{1}&last_event_id={3}", "", all[4:]},
+		{"after before a position", "after={c}/{3}&last_event_id={1}", "", all[4:]},
+		{"a header before after", "after={c}/{1}", "Last-Event-ID: {3}", all[4:]},
 		{"after before since", "after={c}/{3}&since=10m", "", all[4:]},
 		{"after of another channel", "after=other/{1}&since=10m", "", all},
 		{"since a duration", "since=10m", "", all},
@@ -93,7 +94,7 @@ func millis(id string) (ms int64) {
 }
 
 // TestAfterOfSeveral: each channel begins at its own position, on a feed, a
-// page and a WebSocket; a cursor that knows the channel counts first.
+// page and a WebSocket; a cursor is for those that have none.
 func TestAfterOfSeveral(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
@@ -115,8 +116,8 @@ func TestAfterOfSeveral(t *testing.T) {
 		t.Errorf("the page has %q, want %q", payloads(p.Events), want)
 	}
 	p = n.page("/events?channel=a&channel=b&after=a/" + at["a"][0] + "&last_event_id=" + url.QueryEscape(p.LastEventID))
-	if len(p.Events) > 0 {
-		t.Errorf("behind the cursor come %q", payloads(p.Events))
+	if want := []string{"a2", "a3"}; !slices.Equal(payloads(p.Events), want) {
+		t.Errorf("after the one, and the cursor, come %q, want %q", payloads(p.Events), want)
 	}
 	s := openSocket(t, n.Addr, "/ws"+query)
 	s.want("welcome")

@@ -16,7 +16,8 @@ type beginning struct {
 	given    string               // the position or cursor, as the client gave it
 	position streams.ID           // of the only channel; zero: none
 	cursor   *streams.Cursor      // positions of several channels
-	after    map[string]beginning // of channels that the cursor does not know
+	after    map[string]beginning // of channels that have their own
+	resumed  bool                 // the position is the header's: newer than what stands in the URL
 	other    streams.Start        // for channels without a position
 	named    bool                 // anything at all was said
 }
@@ -25,7 +26,7 @@ type beginning struct {
 const maxRewind = maxPage
 
 // readBeginning takes the first start that is given: the Last-Event-ID header,
-// last_event_id=, after= for its channel, since=, rewind=. An empty one is none; a wrong one is an
+// after= for its channel, last_event_id=, since=, rewind=. An empty one is none; a wrong one is an
 // error, never "everything" and never "nothing".
 func readBeginning(r *http.Request, query url.Values, channels int) (b beginning, err error) {
 	b.other, b.named, err = otherStart(query)
@@ -39,7 +40,7 @@ func readBeginning(r *http.Request, query url.Values, channels int) (b beginning
 	if b.given == "" {
 		return b, nil
 	}
-	b.named = true
+	b.named, b.resumed = true, r.Header.Get("Last-Event-ID") != ""
 	return b, b.readPosition(b.given, channels)
 }
 
@@ -94,6 +95,10 @@ func (b *beginning) readPosition(s string, channels int) (err error) {
 
 // of returns where the channel's subscription begins.
 func (b *beginning) of(channel string) streams.Start {
+	after, own := b.after[channel]
+	if own && !b.resumed {
+		return after.of(channel)
+	}
 	if !b.position.IsZero() {
 		return streams.After(b.position)
 	}
@@ -102,7 +107,7 @@ func (b *beginning) of(channel string) streams.Start {
 			return streams.After(position)
 		}
 	}
-	if after, ok := b.after[channel]; ok {
+	if own {
 		return after.of(channel)
 	}
 	return b.other

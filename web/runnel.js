@@ -81,6 +81,7 @@ export class Hub extends Emitter {
     this.outbox.close()
     this.tabs.close()
     this.session.close()
+    for (const channel of this.#channels.values()) channel.close()
     this.setState('closed', null)
   }
 

@@ -13,8 +13,8 @@ export class Place {
   /** Takes a message of a feed and reports whether it is new. */
   take (kind, message) {
     switch (kind) {
-      case 'start':
-        this.position ??= message.position
+      case 'start': // a cursor grows old, and one is enough for all channels that had no event
+        if (!isID(this.position)) this.position = message.position
         return true
       case 'event':
         if (message.id === undefined) return true // ephemeral
@@ -49,7 +49,12 @@ function number (position) {
   return match && Number(match[1])
 }
 
+/** Whether a position is an event's ID or a base, not a cursor of several channels. */
+export const isID = position => /^\d+-\d+$/.test(position ?? '')
+
 const bound = 1000 // events that wait for an async iteration, or while history is read
+const pageSize = 500 // leaves an async iteration room
+const ours = new Set(['*', 'gap', 'start', 'error', 'end']) // handlers of these never get what somebody published
 
 /**
  * A channel as one tab sees it: each event once and in order, whatever
@@ -62,6 +67,9 @@ export class Channel extends Emitter {
   #held = null // messages that wait: history comes first, or an answer to publish
   #own = new Set() // IDs of own events that are not to be echoed
   #unsettled = 0 // publishes whose echo is not wanted
+  #reading = false // history
+  #overflow = false // more came meanwhile than can wait
+  #begun = false // handlers were told where
   #pause = new Pause()
 
   constructor (hub, name, start = {}) {
@@ -97,10 +105,10 @@ export class Channel extends Emitter {
     try {
       const exclude = !echo && ephemeral ? this.#hub.connection : undefined
       const id = await this.#hub.outbox.add({ channel: this.name, event, ephemeral, exclude, ...(text ? { text: data } : { data }) })
-      if (quiet) this.#own.add(id)
+      if (quiet && this.#own.add(id).size > bound) this.#own.delete(this.#own.values().next().value)
       return id
     } finally {
-      if (quiet && --this.#unsettled === 0) this.#release()
+      if (quiet && --this.#unsettled === 0 && !this.#reading) this.#release()
     }
   }
 
@@ -143,35 +151,44 @@ export class Channel extends Emitter {
   receive (kind, message, before) {
     if (!this.reading) return
     if (this.#held) return this.#hold([kind, message, before])
-    const at = this.position
-    if (at !== null && this.#behind(kind, message, before)) {
-      this.#hold([kind, message, before])
-      this.#catchUp({ last_event_id: at })
-      return
-    }
-    if (kind === 'event' && this.#unsettled > 0) return this.#hold([kind, message, before])
-    if (this.#place.take(kind, message)) this.#tell(kind, message)
+    this.#take(kind, message, before ?? message.position ?? null, false)
   }
 
-  /** Whether the feed stands further on than this tab, which missed something. */
-  #behind (kind, message, before) {
-    const feed = kind === 'start' ? message.position : before
-    return isID(feed) && isID(this.position) && later(feed, this.position)
+  #take (kind, message, feed, held) {
+    if (this.#behind(feed, held)) {
+      this.#hold([kind, message, feed])
+      this.#catchUp({ last_event_id: this.position })
+    } else if (kind === 'event' && this.#unsettled > 0) this.#hold([kind, message, feed])
+    else if (this.#place.take(kind, message)) this.#tell(kind, message)
+  }
+
+  /**
+   * Whether the feed may stand further on than this tab, which missed something.
+   * Of a cursor nobody can say, but for what came while history was read.
+   */
+  #behind (feed, held) {
+    const at = this.position
+    if (at === null || feed === null || feed === at) return false
+    return isID(feed) && isID(at) ? later(feed, at) : !held
   }
 
   #tell (kind, message) {
     if (kind === 'gap') return this.emit('gap', message)
     if (kind === 'error') return this.emit('error', new HubError(message.code, message.message))
-    if (kind === 'start') return this.emit('start', message)
+    if (kind === 'start') {
+      if (!message.known || !this.#begun) this.emit('start', { position: message.position })
+      this.#begun = true
+    }
     if (kind !== 'event' || this.#own.delete(message.id)) return
     const event = { ...message, data: 'text' in message ? message.text : message.data }
-    this.emit(event.event, event)
+    if (!ours.has(event.event)) this.emit(event.event, event)
     this.emit('*', event)
   }
 
   #read () {
     if (this.reading || this.#hub.closed) return
     this.reading = true
+    this.#begun = false
     if (this.#start) {
       const { since, rewind } = this.#start
       this.#start = null
@@ -184,25 +201,32 @@ export class Channel extends Emitter {
   #hold (item) {
     this.#held ??= []
     if (this.#held.length < bound) this.#held.push(item)
-    // Beyond, the next message shows that some are missing, and history is read.
+    else this.#overflow = true
   }
 
   #release () {
     const held = this.#held ?? []
     this.#held = null
-    for (const item of held) this.receive(...item)
+    if (this.#overflow) return this.#catchUp({ last_event_id: this.position })
+    for (const item of held) {
+      if (this.#held) this.#hold(item)
+      else if (this.reading) this.#take(...item, true)
+    }
   }
 
   /** Reads history from a start up to now; what comes meanwhile waits. */
   async #catchUp (from) {
     this.#held ??= []
+    this.#reading = true
+    this.#overflow = false
     const backoff = new Backoff(this.#hub.timing)
     while (this.reading && !this.#hub.closed) {
       try {
-        const page = await this.#page({ ...from, limit: 1000 })
+        const page = await this.#page({ ...from, limit: pageSize })
+        if (!this.reading) break
         if (page.gap && this.#place.take('gap', page.gap)) this.#tell('gap', page.gap)
         for (const e of page.events) if (this.#place.take('event', e)) this.#tell('event', e)
-        this.#place.position = page.last_event_id
+        if (later(page.last_event_id, this.position)) this.#place.position = page.last_event_id
         from = { last_event_id: page.last_event_id }
         if (!page.more || page.events.length === 0) break
       } catch (error) {
@@ -213,6 +237,7 @@ export class Channel extends Emitter {
         await this.#pause.wait(backoff.next(error.retryAfter))
       }
     }
+    this.#reading = false
     this.#release()
   }
 
@@ -222,5 +247,3 @@ export class Channel extends Emitter {
     return this.#hub.requests.json(`/channels/${encodeURIComponent(this.name)}/events?${q}`)
   }
 }
-
-const isID = position => /^\d+-\d+$/.test(position ?? '')

@@ -1,5 +1,6 @@
 import { HubError, errorOf } from './requests.js'
 import { Link, kindOf } from './socket.js'
+import { isID } from './channel.js'
 
 /**
  * Reads a stream of server-sent events
@@ -47,15 +48,26 @@ export class SSEParser {
 
 const fresh = () => ({ event: 'message', lines: [] })
 
-/** The query that reads a link's channels, each from where it stands. */
+/** The query that reads a link's channels, each from where it stands. A cursor is long: most servers take 8 KiB. */
 export function query (link) {
   const q = new URLSearchParams()
+  let cursor = null
   for (const name of link.channels) {
     q.append('channel', name)
     const position = link.owner.position(name)
-    if (position !== null) q.append('after', `${name}/${position}`)
+    if (position !== null && position !== 'earliest' && !isID(position)) cursor ??= position
+    if (position !== null && position !== cursor) q.append('after', `${name}/${position}`)
   }
+  if (cursor !== null) q.set('last_event_id', cursor)
   return q
+}
+
+/** Tells where reading begins: channels that had no event share the cursor. */
+function start ({ owner, channels }, cursor) {
+  for (const name of channels) {
+    const position = owner.position(name)
+    owner.message(name, 'start', { position: isID(position) ? position : cursor })
+  }
 }
 
 /**
@@ -104,7 +116,7 @@ export class Stream extends Link {
       case 'runnel.error': return this.end({ kind: kindOf(m.error), retryAfter: this.#retry })
       case 'runnel.welcome':
         this.welcome(m)
-        for (const name of this.channels) if (!this.over) this.owner.message(name, 'start', { position: this.owner.position(name) ?? id })
+        if (!this.over) start(this, id)
     }
   }
 }
@@ -141,7 +153,7 @@ export class Poll extends Link {
   }
 
   #take ({ events, gaps, last_event_id: cursor }, first) {
-    if (first) for (const name of this.channels) this.owner.message(name, 'start', { position: this.owner.position(name) ?? cursor })
+    if (first) start(this, cursor)
     for (const gap of gaps) this.owner.message(gap.channel, 'gap', gap)
     for (const e of events) this.owner.message(e.channel, 'event', e)
   }

@@ -165,6 +165,7 @@ export class Line {
     this.#active = null
     this.#stop()
     if (lived > this.#hub.timing.patience) this.#backoff.reset() // cut, perhaps at a fixed age: the same rung again
+    else this.#backoff.ease(4)
     this.#silences = why.silent ? this.#silences + 1 : 0
     // What lets the welcome through and no heartbeats does not work.
     if (why.silent && (lived < 3 * heartbeat || this.#silences > 1)) this.#first = this.#ladder[(this.#ladder.indexOf(rung) + 1) % this.#ladder.length]

@@ -24,7 +24,7 @@ export class Session {
     if (!this.#leading) return
     const known = this.#places.get(name)
     if (known) {
-      if (known.position !== null) this.#hub.tabs.deliver(name, 'start', { position: known.position }, known.position)
+      if (known.position !== null) this.#hub.tabs.deliver(name, 'start', { position: known.position, known: true }, known.position)
       return
     }
     let line = this.#lines.find(l => l.channels.size < perLine)
