@@ -17,6 +17,7 @@ export class Tabs {
   #term = 0 // of the leader: when it began to lead
   #leading = false
   #heard = 0 // when the leader was last heard
+  #asked = false // whether it was asked since, as it was silent
   #others = new Map() // as leader: tab → {channels, heard}
   #timer
   #closed = false
@@ -130,6 +131,7 @@ export class Tabs {
     if (m.term < this.#term || this.#leading) return // a leader of the past
     this.#term = m.term
     this.#heard = Date.now()
+    this.#asked = false
     switch (m.type) {
       case 'who': return this.#hello()
       case 'beat':
@@ -150,23 +152,29 @@ export class Tabs {
     this.#prune()
   }
 
-  /** The leader shows that it is there; others see whether it does. */
+  /**
+   * The leader shows that it is there; others see whether it does. After a
+   * sleep, or where a hidden tab has few timers, it is asked first.
+   */
   #tick () {
     const { beat, silence } = this.#hub.timing
     let last = Date.now()
     let beats = 0
     const tick = () => {
       const now = Date.now()
-      const slept = now - last > 2 * beat + 1000
+      const late = now - last > 2 * beat + 1000
       last = now
-      if (slept) this.#heard = now // it may have slept as well
       if (this.#leading) {
         this.#post({ type: 'beat', state: this.#hub.state, transport: this.#hub.transport, connection: this.#hub.session.connection })
         for (const [tab, { heard }] of this.#others) if (now - heard > tabLife) this.#others.delete(tab)
         this.#prune()
       } else if (now - this.#heard > silence) {
-        this.#heard = now
-        this.#elect({ steal: true })
+        this.#asked = late && !this.#asked
+        if (this.#asked) this.#hello()
+        else {
+          this.#heard = now
+          this.#elect({ steal: true })
+        }
       } else if (++beats % 4 === 0) this.#hello()
       this.#timer = setTimeout(tick, beat)
     }

@@ -47,7 +47,7 @@ export class World {
     return event.id ?? null
   }
 
-  after (channel, position) { return this.log(channel).slice(Number(/-(\d+)$/.exec(position)[1])) }
+  after (channel, position) { return this.log(channel).slice(position === 'earliest' ? 0 : Number(/-(\d+)$/.exec(position)[1])) }
 
   /** Every feed ends; code is a WebSocket's. */
   cut (code = 1006) { for (const feed of [...this.live]) feed.cut(code) }

@@ -1,0 +1,247 @@
+import { browser, storage } from './browser.mjs'
+import test from 'node:test'
+import assert from 'node:assert/strict'
+import { connect } from '../runnel.js'
+import { Clock } from './clock.mjs'
+import { World } from './world.mjs'
+
+const upTo = n => Array.from({ length: n }, (_, i) => i + 1)
+
+/** The browser's channels between tabs; one that is frozen neither sends nor hears. */
+class Bus {
+  static all = new Set()
+  frozen = false
+
+  constructor (name) {
+    this.name = name
+    Bus.all.add(this)
+  }
+
+  postMessage (data) {
+    if (this.frozen) return
+    const copy = structuredClone(data)
+    for (const bus of Bus.all) {
+      if (bus !== this && bus.name === this.name && !bus.frozen) queueMicrotask(() => Bus.all.has(bus) && bus.onmessage?.({ data: copy }))
+    }
+  }
+
+  close () { Bus.all.delete(this) }
+}
+
+/** The browser's locks, as the standard has them (https://w3c.github.io/web-locks/). */
+class Locks {
+  #held = new Map() // name → {reject}
+  #queue = []
+
+  request (name, { steal = false }, callback) {
+    return new Promise((resolve, reject) => {
+      const wanted = { name, callback, resolve, reject }
+      if (!steal) {
+        this.#queue.push(wanted)
+        return this.#grant(name)
+      }
+      this.#held.get(name)?.reject(new DOMException('stolen', 'AbortError'))
+      this.#held.delete(name)
+      this.#queue.unshift(wanted)
+      this.#grant(name)
+    })
+  }
+
+  #grant (name) {
+    const i = this.#queue.findIndex(w => w.name === name)
+    if (i < 0 || this.#held.has(name)) return
+    const [wanted] = this.#queue.splice(i, 1)
+    this.#held.set(name, wanted)
+    queueMicrotask(async () => {
+      const result = await wanted.callback()
+      if (this.#held.get(name) === wanted) {
+        this.#held.delete(name)
+        this.#grant(name)
+      }
+      wanted.resolve(result)
+    })
+  }
+}
+
+function setting (t) {
+  const kept = globalThis.BroadcastChannel
+  const clock = new Clock()
+  const world = new World()
+  const tabs = []
+  storage.clear()
+  Bus.all.clear()
+  globalThis.BroadcastChannel = Bus
+  browser.locks = new Locks()
+  t.after(async () => {
+    for (const tab of tabs) tab.hub.close()
+    world.release()
+    clock.release()
+    globalThis.BroadcastChannel = kept
+    browser.locks = undefined
+  })
+  /** Opens a tab that reads channels. */
+  const open = (options, ...channels) => {
+    const before = new Set(Bus.all)
+    const tab = { hub: connect('http://hub.example.com', options), seen: {}, read }
+    tabs.push(tab)
+    channels.forEach(name => read(tab, name))
+    queueMicrotask(() => queueMicrotask(() => { tab.bus = [...Bus.all].find(b => !before.has(b)) }))
+    return tab
+  }
+  const read = (tab, name, start) => {
+    tab.seen[name] = []
+    tab.hub.channel(name, start).on('message', e => tab.seen[name].push(e.data))
+  }
+  const opened = async (...args) => {
+    const tab = open(...args)
+    await clock.pass(1000)
+    tab.bus ??= [...Bus.all].at(-1)
+    return tab
+  }
+  return { clock, world, open: opened, read }
+}
+
+const ann = { user: 'ann' }
+
+test('the tabs of a user share one connection, and each has every event once', async t => {
+  const { clock, world, open, read } = setting(t)
+  const tabs = []
+  for (let n = 0; n < 20; n++) tabs.push(await open(ann, 'a'))
+  read(tabs[7], 'b')
+  await clock.pass(1000)
+  assert.equal(world.live.size, 1)
+  for (let n = 0; n < 10; n++) { world.publish('a'); world.publish('b') }
+  await clock.pass(100)
+  for (const tab of tabs) assert.deepEqual(tab.seen.a, upTo(10))
+  assert.deepEqual(tabs[7].seen.b, upTo(10))
+  assert.ok(tabs.every(tab => tab.hub.state === 'connected' && tab.hub.transport === 'ws'))
+})
+
+test('another user has a connection of its own and gets nothing of it', async t => {
+  const { clock, world, open } = setting(t)
+  const a = await open(ann, 'a')
+  const b = await open({ user: 'bob' }, 'b')
+  const alone = await open({ user: 'ann', share: false }, 'a')
+  assert.equal(world.live.size, 3)
+  world.publish('a')
+  await clock.pass(10)
+  assert.deepEqual([a.seen, b.seen, alone.seen], [{ a: [1] }, { b: [] }, { a: [1] }])
+})
+
+test('tabs that name no user share nothing', async t => {
+  const { world, open } = setting(t)
+  await open({}, 'a')
+  await open({}, 'a')
+  assert.equal(world.live.size, 2)
+})
+
+test('when the tab that leads closes another goes on where it was', async t => {
+  const { clock, world, open } = setting(t)
+  const tabs = []
+  for (let n = 0; n < 6; n++) tabs.push(await open(ann, 'a'))
+  while (tabs.length > 0) {
+    world.publish('a')
+    await clock.pass(10)
+    const [first] = tabs
+    for (const tab of tabs) assert.deepEqual(tab.seen.a, upTo(world.log('a').length))
+    tabs.shift()
+    first.hub.close()
+    world.publish('a')
+    await clock.pass(1000)
+    assert.equal(world.live.size, Math.min(1, tabs.length))
+  }
+})
+
+test('when it freezes another takes over within eight seconds, and back again it follows', async t => {
+  const { clock, world, open } = setting(t)
+  const first = await open(ann, 'a')
+  const second = await open(ann, 'a')
+  await clock.pass(10_000)
+  world.publish('a')
+  await clock.pass(10)
+  first.bus.frozen = true
+  world.publish('a')
+  await clock.pass(8500)
+  assert.deepEqual(second.seen.a, [1, 2])
+  first.bus.frozen = false
+  world.publish('a')
+  await clock.pass(10_000)
+  assert.deepEqual([first.seen.a, second.seen.a], [[1, 2, 3], [1, 2, 3]])
+  assert.equal(world.live.size, 1)
+})
+
+test('tabs that slept together change no leader', async t => {
+  const { clock, world, open } = setting(t)
+  await open(ann, 'a')
+  const second = await open(ann, 'a')
+  await clock.pass(10_000)
+  for (let n = 0; n < 5; n++) {
+    clock.sleep(3_600_000)
+    await clock.pass(4000)
+  }
+  assert.equal(world.opened.length, 1)
+  world.publish('a')
+  await clock.pass(10)
+  assert.deepEqual(second.seen.a, [1])
+})
+
+test('a tab that missed something reads it from history', async t => {
+  const { clock, world, open } = setting(t)
+  await open(ann, 'a')
+  const second = await open(ann, 'a')
+  world.publish('a')
+  await clock.pass(10)
+  second.bus.frozen = true
+  for (let n = 0; n < 5; n++) world.publish('a')
+  await clock.pass(100)
+  second.bus.frozen = false
+  world.publish('a')
+  await clock.pass(100)
+  assert.deepEqual(second.seen.a, upTo(7))
+})
+
+test('the connection carries what any tab reads, and no more', async t => {
+  const { clock, world, open, read } = setting(t)
+  const first = await open(ann, 'a')
+  const second = await open(ann, 'b')
+  read(second, 'c')
+  await clock.pass(1000)
+  const [socket] = world.live
+  assert.deepEqual([...socket.channels].sort(), ['a', 'b', 'c'])
+  second.hub.channel('b').close()
+  await clock.pass(10_000)
+  assert.deepEqual([...socket.channels].sort(), ['a', 'c'])
+  second.hub.close()
+  await clock.pass(10_000)
+  assert.deepEqual([...socket.channels], ['a'])
+  world.publish('a')
+  await clock.pass(10)
+  assert.deepEqual(first.seen.a, [1])
+})
+
+test('a tab that opens late begins now, or where it wants to', async t => {
+  const { clock, world, open, read } = setting(t)
+  await open(ann, 'a')
+  for (let n = 0; n < 5; n++) world.publish('a')
+  await clock.pass(10)
+  const now = await open(ann, 'a')
+  const early = await open(ann)
+  read(early, 'a', { lastEventId: 'earliest' })
+  const recent = await open(ann)
+  read(recent, 'a', { rewind: 2 })
+  await clock.pass(1000)
+  world.publish('a')
+  await clock.pass(1000)
+  assert.deepEqual([now.seen.a, early.seen.a, recent.seen.a], [[6], upTo(6), [4, 5, 6]])
+})
+
+test('each tab publishes, over the connection or by requests', async t => {
+  const { clock, world, open } = setting(t)
+  const first = await open(ann, 'a')
+  const second = await open(ann, 'a')
+  const ids = [first.hub.channel('a').publish('x'), second.hub.channel('a').publish('y')]
+  await clock.pass(1000)
+  assert.equal(new Set(await Promise.all(ids)).size, 2)
+  assert.deepEqual(first.seen, second.seen)
+  assert.equal(world.log('a').length, 2)
+})
