@@ -332,6 +332,10 @@ func (r *replay) besides(what string) {
 		r.hub.Restart()
 		r.known["<node>"] = r.hub.Name
 	case "pause":
+		// A node announces itself when it starts and publishes figures every
+		// second after that: between the two nothing of its own stands in front
+		// of what the transcript publishes.
+		time.Sleep(400 * time.Millisecond)
 		r.redis.Pause()
 	case "resume":
 		r.redis.Resume()

@@ -77,8 +77,9 @@ func (r *Redis) send(queue <-chan *redisAppend) {
 	}
 }
 
-// errOverdue is the cause for appends that stood behind others for as long as
-// one may wait for an answer: the Redis is stalled, or there is too much for it.
+// errOverdue is the cause for appends that stood behind others for twice as long
+// as one may wait for an answer: the Redis is stalled, or there is too much for
+// it. Once is what a single lost answer takes.
 var errOverdue = errors.New("it takes appends too slowly")
 
 // take makes the append one to be sent, unless it is too late for that.
@@ -86,7 +87,7 @@ func (r *Redis) take(a *redisAppend) bool {
 	if a.taken.Swap(true) {
 		return false
 	}
-	if time.Since(a.queued) < r.options.ReadTimeout {
+	if time.Since(a.queued) < 2*r.options.ReadTimeout {
 		return true
 	}
 	a.settle(nil, unavailable(errOverdue))
