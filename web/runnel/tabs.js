@@ -130,7 +130,7 @@ export class Tabs {
     if (m.type === 'hello' || m.type === 'bye') return this.#leading && this.#visited(m)
     if (m.term < this.#term || this.#leading) return // a leader of the past
     this.#term = m.term
-    this.#heard = Date.now()
+    if (!m.answer || this.#asked) this.#heard = Date.now() // a frozen tab answers, and does nothing else
     this.#asked = false
     switch (m.type) {
       case 'who': return this.#hello()
@@ -147,7 +147,7 @@ export class Tabs {
     else this.#others.set(tab, { channels, heard: Date.now() })
     if (type === 'hello') {
       this.#joinAll(channels)
-      this.#post({ type: 'beat', state: this.#hub.state, transport: this.#hub.transport, connection: this.#hub.session.connection })
+      this.#post({ type: 'beat', answer: true, state: this.#hub.state, transport: this.#hub.transport, connection: this.#hub.session.connection })
     }
     this.#prune()
   }
