@@ -130,7 +130,7 @@ export class Tabs {
     if (m.type === 'hello' || m.type === 'bye') return this.#leading && this.#visited(m)
     if (m.term < this.#term || this.#leading) return // a leader of the past
     this.#term = m.term
-    if (!m.answer || this.#asked) this.#heard = Date.now() // a frozen tab answers, and does nothing else
+    if (this.#asked || !(m.answer || m.message?.known)) this.#heard = Date.now() // a frozen tab answers, and does nothing else
     this.#asked = false
     switch (m.type) {
       case 'who': return this.#hello()
