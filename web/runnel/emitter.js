@@ -27,9 +27,6 @@ export class Emitter {
       }
     }
   }
-
-  /** Whether there is any handler at all. */
-  get heard () { return this.#handlers.size > 0 }
 }
 
 /** Shows an error where errors of pages are shown, after what is being done. */
