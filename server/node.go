@@ -54,7 +54,10 @@ type channelJSON struct {
 
 // listChannels is GET /channels.
 func (s *Server) listChannels(c echo.Context) error {
-	query := c.QueryParams()
+	query, err := readQuery(c.Request())
+	if err != nil {
+		return err
+	}
 	limit, err := channelLimit(query)
 	if err != nil {
 		return err

@@ -193,7 +193,9 @@ func (v *conversation) note(e *apiError) {
 
 // readMessage reads and answers one message.
 func (v *conversation) readMessage() error {
-	kind, data, err := v.conn.Read(v.feed.hub.ctx)
+	// It ends with the feed, which closes what is read from. A context would be
+	// set up and taken down for every frame.
+	kind, data, err := v.conn.Read(context.Background())
 	if err != nil {
 		return err
 	}
