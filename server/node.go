@@ -114,7 +114,10 @@ type readerJSON struct {
 
 // showChannel is GET /channels/{channel}.
 func (s *Server) showChannel(c echo.Context) error {
-	channel := c.Param("channel")
+	channel, err := channelParam(c)
+	if err != nil {
+		return err
+	}
 	if err := streams.ValidChannel(channel); err != nil {
 		return err
 	}
