@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"strconv"
 	"strings"
 	"unicode"
@@ -136,12 +135,12 @@ func goodKey(key string) bool {
 }
 
 // publish appends the drafts to the channel and counts them. When the answer
-// did not come in time, nobody knows what became of them.
+// did not come in time, the log says whether anybody can know what became of
+// them.
 func (s *Server) publish(ctx context.Context, channel string, drafts ...streams.Draft) ([]streams.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.limits.PublishWait)
 	defer cancel()
 	results, err := s.broker.Publish(ctx, channel, drafts...)
-	err = givenUp(err)
 	s.metrics.publishes(results, drafts, err)
 	return results, err
 }
@@ -152,16 +151,6 @@ func (s *Server) publishShares(ctx context.Context, shares []*streams.Share) {
 	defer cancel()
 	s.broker.PublishShares(ctx, shares)
 	for _, share := range shares {
-		share.Err = givenUp(share.Err)
 		s.metrics.publishes(share.Results, share.Drafts, share.Err)
 	}
-}
-
-// givenUp makes an append that was not waited for to its end one whose outcome
-// nobody knows.
-func givenUp(err error) error {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return errors.Join(streams.ErrUnknownOutcome, err)
-	}
-	return err
 }

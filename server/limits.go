@@ -73,7 +73,8 @@ type Limits struct {
 	// a cursor of 1 KiB and the cookies of the site around it.
 	HeaderBytes int
 	// PublishWait is how long a publish waits for the log: 15 s. Then it is
-	// answered "unknown outcome", before proxies give up at 30 to 60.
+	// answered that it failed or that nobody knows, before proxies give up at
+	// 30 to 60.
 	PublishWait time.Duration
 }
 

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -284,9 +285,42 @@ func TestDraftKeysAreBoundedAndTheirPublishersOwn(t *testing.T) {
 	}
 }
 
-func TestUnknownOutcomeWhenTheLogIsTooSlow(t *testing.T) {
-	e := describe(fmt.Errorf("x: %w", streams.ErrUnknownOutcome))
-	if e.status != http.StatusGatewayTimeout || e.code != codeUnknownOutcome || e.retry == 0 {
-		t.Errorf("%+v", e)
+// lateLog answers appends to the channel "late" when nobody waits any more.
+type lateLog struct {
+	streams.Log
+	says error
+}
+
+func (l *lateLog) Append(ctx context.Context, channel string, keep streams.Retention, drafts []streams.Draft) ([]streams.Result, error) {
+	if channel != "late" {
+		return l.Log.Append(ctx, channel, keep, drafts)
+	}
+	<-ctx.Done()
+	return nil, fmt.Errorf("%w: %w", l.says, ctx.Err())
+}
+
+// TestTheLogSaysWhatBecameOfALateAppend: only what the log may have taken has
+// an unknown outcome; what never came to be sent may be repeated without a key.
+func TestTheLogSaysWhatBecameOfALateAppend(t *testing.T) {
+	for _, c := range []struct {
+		says   error
+		status int
+		code   string
+	}{
+		{streams.ErrUnavailable, http.StatusServiceUnavailable, codeUnavailable},
+		{streams.ErrUnknownOutcome, http.StatusGatewayTimeout, codeUnknownOutcome},
+	} {
+		n := startNode(t, func(c *Config, _ *auth.Config) {
+			c.Limits = DefaultLimits()
+			c.Limits.PublishWait = 20 * time.Millisecond
+		})
+		broker := streams.NewBroker(streams.BrokerOptions{Log: &lateLog{n.store, c.says}, Node: "n1"})
+		defer broker.Close()
+		n.Server.broker = broker
+		n.wantCode(n.publish("/channels/late/events", asJSON, "1"), c.status, c.code)
+		got := n.batch(asJSON, `[{"channel":"late","data":1},{"channel":"c","data":1}]`, testAPIKey)
+		if outcomes := outcomesOf(got); outcomes != c.code+" id" {
+			t.Errorf("a batch: %s", outcomes)
+		}
 	}
 }
