@@ -1,10 +1,7 @@
 package streams
 
 import (
-	"context"
 	"slices"
-	"strconv"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -64,64 +61,6 @@ func TestQuietChannels(t *testing.T) {
 		is("when nobody reads")
 		if n := b.Stats().Channels; n > 0 {
 			t.Errorf("%d channels are followed", n)
-		}
-	})
-}
-
-// asked is a memory log that notes which channels are compared with it, and
-// when.
-type asked struct {
-	*Memory
-	mu    sync.Mutex
-	calls []time.Time
-	names map[string]int
-}
-
-func (l *asked) Heads(ctx context.Context, channels []string) ([]Head, error) {
-	l.mu.Lock()
-	l.calls = append(l.calls, time.Now())
-	for _, name := range channels {
-		l.names[name]++
-	}
-	l.mu.Unlock()
-	return l.Memory.Heads(ctx, channels)
-}
-
-// TestChecksAreSpread: all channels are compared with the log once in each
-// round of CheckEvery, and not all at the same time.
-func TestChecksAreSpread(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const channels, every = 2*headsAtOnce + 1, 30 * time.Second
-		log := &asked{Memory: NewMemory(0), names: map[string]int{}}
-		defer log.Close()
-		b := NewBroker(BrokerOptions{Log: log, Node: "n", CheckEvery: every})
-		defer b.Close()
-		for i := range channels {
-			if _, err := b.Subscribe(t.Context(), strconv.Itoa(i), Now(), NewSignal()); err != nil {
-				t.Fatal(err)
-			}
-		}
-		time.Sleep(every - time.Second) // the first round is to begin
-		synctest.Wait()
-		log.mu.Lock()
-		log.calls, log.names = nil, map[string]int{}
-		log.mu.Unlock()
-		time.Sleep(every)
-		synctest.Wait()
-		log.mu.Lock()
-		defer log.mu.Unlock()
-		if len(log.calls) != 3 || len(log.names) != channels {
-			t.Fatalf("%d of %d channels compared in %d calls", len(log.names), channels, len(log.calls))
-		}
-		for name, n := range log.names {
-			if n != 1 {
-				t.Errorf("%s was compared %d times", name, n)
-			}
-		}
-		for i := range log.calls[1:] {
-			if pause := log.calls[i+1].Sub(log.calls[i]); pause != every/3 {
-				t.Errorf("call %d came %v after the one before", i+1, pause)
-			}
 		}
 	})
 }

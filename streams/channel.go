@@ -103,6 +103,13 @@ func (c *channel) differs(last ID) bool {
 	return !c.gone && c.tail.newest != last
 }
 
+// isGone reports whether the channel was left.
+func (c *channel) isGone() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.gone
+}
+
 // settle keeps the tail within the bounds of a channel and of the node. A tail
 // may hold nothing: readers then find their events in the log.
 func (c *channel) settle() {

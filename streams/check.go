@@ -2,6 +2,8 @@ package streams
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -94,8 +96,10 @@ func (r *round) take(b *Broker) []*channel {
 }
 
 // compare asks the log where the channels stand and refreshes those that
-// differ.
+// differ. Those that were left meanwhile are let go: while the log is away the
+// others stay due, and clients that try again find channels made anew.
 func (b *Broker) compare(due []*channel) {
+	due = slices.DeleteFunc(due, (*channel).isGone)
 	if len(due) == 0 {
 		return
 	}
@@ -115,12 +119,21 @@ func (b *Broker) compare(due []*channel) {
 		return
 	}
 	for i, c := range due {
-		c.begin(heads[i].Last)
-		if c.differs(heads[i].Last) {
+		last := heads[i].Last
+		if last.IsZero() {
+			b.logFailed("compare with the log", c.name, errNoHead)
+			time.AfterFunc(checkBackoff, func() { b.check(c) })
+			continue
+		}
+		c.begin(last)
+		if c.differs(last) {
 			b.refreshSoon(c)
 		}
 	}
 }
+
+// errNoHead is why a channel cannot be followed beside others that can.
+var errNoHead = fmt.Errorf("%w: it takes no writes, and does not know the channel yet", ErrUnavailable)
 
 // checkBackoff is the pause after the log could not be asked.
 const checkBackoff = 200 * time.Millisecond

@@ -36,7 +36,8 @@ type Log interface {
 	// events go by keep.
 	Append(ctx context.Context, channel string, keep Retention, drafts []Draft) ([]Result, error)
 
-	// Heads returns where each of the channels stands, in their order. It
+	// Heads returns where each of the channels stands, in their order; the
+	// zero Head for one that is new to a log which takes no writes for now. It
 	// also renews what the log keeps of a channel whose history has expired.
 	Heads(ctx context.Context, channels []string) ([]Head, error)
 

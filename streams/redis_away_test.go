@@ -153,6 +153,38 @@ func TestRedisFull(t *testing.T) {
 	}
 }
 
+// A Redis that takes no writes cannot say where a channel begins that it never
+// heard of. Nobody else waits for that.
+func TestBrokerRedisTakesNoWrites(t *testing.T) {
+	server := streamstest.StartRedis(t)
+	log, plain := openRedis(t, server), plainClient(t, server)
+	last := add(t, log, "known", text("1"))[0]
+	broker := streams.NewBroker(streams.BrokerOptions{Log: log, Node: "n", ProbeEvery: time.Hour})
+	defer broker.Close()
+	within(t, 10*time.Second, "the node to be ready", func() bool { return broker.Ready() == nil })
+	plain.ConfigSet(t.Context(), "min-replicas-to-write", "1")
+	subscribe := func(channel string, wait time.Duration) (*streams.Subscription, error) {
+		ctx, cancel := context.WithTimeout(t.Context(), wait)
+		defer cancel()
+		s, err := broker.Subscribe(ctx, channel, streams.Now(), streams.NewSignal())
+		if err == nil {
+			t.Cleanup(s.Close)
+		}
+		return s, err
+	}
+	if _, err := subscribe("new", 100*time.Millisecond); !errors.Is(err, streams.ErrUnavailable) {
+		t.Fatalf("a channel that cannot begin: %v", err)
+	}
+	s, err := subscribe("known", 10*time.Second)
+	if err != nil || s.Position() != last {
+		t.Fatalf("a channel beside it: %v", err)
+	}
+	plain.ConfigSet(t.Context(), "min-replicas-to-write", "0")
+	if _, err := subscribe("new", 10*time.Second); err != nil {
+		t.Errorf("once it does: %v", err)
+	}
+}
+
 // A master that was demoted takes nothing and says nothing about positions.
 func TestRedisDemoted(t *testing.T) {
 	master, server := streamstest.StartRedis(t), streamstest.StartRedis(t)
@@ -175,7 +207,8 @@ func TestRedisDemoted(t *testing.T) {
 	}
 }
 
-// With too few replicas nothing is appended, and history is still there.
+// With too few replicas nothing is appended, and history is still there; heads
+// that are due to be renewed are told all the same.
 func TestRedisTooFewReplicas(t *testing.T) {
 	server := streamstest.StartRedis(t)
 	log, plain := openRedis(t, server), plainClient(t, server)
@@ -186,6 +219,14 @@ func TestRedisTooFewReplicas(t *testing.T) {
 	}
 	if page := read(t, log, "a", everything); len(page.Events) != 1 {
 		t.Errorf("%+v", page)
+	}
+	plain.ConfigSet(t.Context(), "min-replicas-to-write", "0")
+	plain.PExpire(t.Context(), "runnel:{a}:head", time.Hour) // due to be renewed
+	plain.ConfigSet(t.Context(), "min-replicas-to-write", "1")
+	for range 20 * 256 { // a look in 256 would renew it
+		if heads, err := log.Heads(t.Context(), []string{"a"}); err != nil || heads[0].Last.N != 1 {
+			t.Fatalf("%+v, %v", heads, err)
+		}
 	}
 }
 

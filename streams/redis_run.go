@@ -85,20 +85,35 @@ func isRedisReply(err error) bool {
 }
 
 // refused reports whether the server's answer says that it did nothing.
-// Redis 6 wraps what a script met in a sentence of its own.
 func refused(err error) bool {
+	switch replyCode(err) {
+	case "BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MOVED", "ASK", "NOAUTH", "NOPERM",
+		"NOSCRIPT", "READONLY", "REFUSED", "TRYAGAIN", "WRONGPASS", "WRONGTYPE":
+		return true
+	}
+	return noWrites(err)
+}
+
+// noWrites reports whether the server's answer says that it can be read and
+// takes no writes for now.
+func noWrites(err error) bool {
+	switch replyCode(err) {
+	case "MISCONF", "NOREPLICAS", "OOM":
+		return true
+	}
+	return false
+}
+
+// replyCode is the first word of the server's answer, "" for other errors.
+// Redis 6 wraps what a script met in a sentence of its own.
+func replyCode(err error) string {
 	if !isRedisReply(err) {
-		return false
+		return ""
 	}
 	text := err.Error()
 	if _, inner, ok := strings.Cut(text, ": -"); ok {
 		text = inner
 	}
 	code, _, _ := strings.Cut(strings.TrimPrefix(text, "-"), " ")
-	switch code {
-	case "BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "MOVED", "ASK", "NOAUTH", "NOPERM",
-		"NOREPLICAS", "NOSCRIPT", "OOM", "READONLY", "REFUSED", "TRYAGAIN", "WRONGPASS", "WRONGTYPE":
-		return true
-	}
-	return false
+	return code
 }
