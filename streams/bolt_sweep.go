@@ -94,9 +94,10 @@ func (c *boltChannel) unused(now time.Time) bool {
 }
 
 // sweepSome sweeps the first of the channels and returns which are left.
-func (b *Bolt) sweepSome(ctx context.Context, due []string) (left []string, err error) {
+func (b *Bolt) sweepSome(ctx context.Context, due []string) ([]string, error) {
 	n := min(len(due), sweepWork)
-	err = b.change(ctx, &boltJob{work: func(tx *boltTx) error {
+	var left []string // the committer's until it has answered
+	err := b.change(ctx, &boltJob{work: func(tx *boltTx) error {
 		left = nil
 		for _, name := range due[:n] {
 			more, err := b.sweepChannel(tx, name, time.Now())
@@ -109,7 +110,10 @@ func (b *Bolt) sweepSome(ctx context.Context, due []string) (left []string, err 
 		}
 		return nil
 	}})
-	return append(left, due[n:]...), err
+	if err != nil {
+		return nil, err
+	}
+	return append(left, due[n:]...), nil
 }
 
 func (b *Bolt) sweepChannel(tx *boltTx, name string, now time.Time) (more bool, err error) {
