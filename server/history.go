@@ -248,7 +248,7 @@ func (s *Server) readPage(ctx context.Context, channel string, q pageQuery) (*hi
 	if !q.from {
 		return s.readBack(ctx, channel, q)
 	}
-	reader, err := s.newPager(ctx, []string{channel}, func(string) streams.Start { return q.start })
+	reader, err := s.newPager(ctx, []string{channel}, beginning{other: q.start})
 	if err != nil {
 		return nil, err
 	}

@@ -21,17 +21,13 @@ type pager struct {
 }
 
 // newPager subscribes to the channels. The caller closes the pager.
-func (s *Server) newPager(ctx context.Context, channels []string, start func(string) streams.Start) (*pager, error) {
-	p := &pager{server: s, signal: streams.NewSignal()}
-	for _, channel := range channels {
-		sub, err := s.broker.Subscribe(ctx, channel, start(channel), p.signal)
-		if err != nil {
-			p.close()
-			return nil, err
-		}
-		p.subs = append(p.subs, sub)
+func (s *Server) newPager(ctx context.Context, channels []string, start beginning) (*pager, error) {
+	signal := streams.NewSignal()
+	subs, err := s.subscribeAll(ctx, channels, start, signal)
+	if err != nil {
+		return nil, err
 	}
-	return p, nil
+	return &pager{server: s, subs: subs, signal: signal}, nil
 }
 
 func (p *pager) close() { closeAll(p.subs) }
@@ -148,7 +144,7 @@ func (s *Server) answerPages(c echo.Context, query url.Values, claims *auth.Clai
 		return err
 	}
 	defer end()
-	reader, err := s.newPager(ctx, channels, start.of)
+	reader, err := s.newPager(ctx, channels, start)
 	if err != nil {
 		return err
 	}

@@ -7,11 +7,12 @@ import (
 	"runnel/streams"
 )
 
-// followWait is how long a new feed waits for the log to say where its
-// channels stand: the client is better off trying again than waiting on.
+// followWait is how long a new feed, or a page, waits for the log to say where
+// its channels stand: the client is better off trying again than waiting on.
 const followWait = 5 * time.Second
 
-// subscribeAll subscribes a feed to channels, or to none of them.
+// subscribeAll subscribes to all of the channels, or to none. The caller closes
+// the subscriptions.
 func (s *Server) subscribeAll(ctx context.Context, channels []string, start beginning, w streams.Waiter) (subs []*streams.Subscription, err error) {
 	ctx, cancel := context.WithTimeout(ctx, followWait)
 	defer cancel()
