@@ -134,7 +134,7 @@ func (s *keySet) fetch(ctx context.Context) error {
 	defer cancel()
 	err := s.replace(ctx)
 	if err != nil && !errors.Is(err, context.Canceled) {
-		s.logger.Error("the JSON Web Key Set cannot be read; the keys known so far stay in use", "error", err)
+		s.logger.Error("the JSON Web Key Set cannot be read; the keys known so far stay in use", "cause", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

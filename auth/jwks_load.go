@@ -36,7 +36,7 @@ func (s *keySet) parse(b []byte) ([]jwkset.JWK, error) {
 	for _, m := range set.Keys {
 		key, err := signatureKey(m)
 		if err != nil {
-			s.logger.Debug("passed over a key of the JSON Web Key Set", "kid", m.KID, "error", err)
+			s.logger.Debug("passed over a key of the JSON Web Key Set", "kid", m.KID, "cause", err)
 			continue
 		}
 		keys = append(keys, key)

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 )
@@ -164,8 +165,12 @@ func (v *Verifier) lookUp(ctx context.Context, ticket string) ([]byte, error) {
 	return nil, nil
 }
 
+// storeAway logs at most one line a second: anybody can ask for tickets that
+// there are not.
 func (v *Verifier) storeAway(cause error) error {
-	v.logger.Warn("the ticket store does not answer as it should", "error", cause)
+	if !errors.Is(cause, context.Canceled) { // the client has gone
+		v.outages.Do(func() { v.logger.Warn("the ticket store does not answer as it should", "cause", cause) })
+	}
 	return unavailable("tickets cannot be handled just now, try again", cause)
 }
 

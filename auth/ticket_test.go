@@ -1,8 +1,10 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -257,6 +259,28 @@ func TestTicketStoreAway(t *testing.T) {
 			t.Errorf("%v: the cause belongs beside the sentence", err)
 		}
 	}
+}
+
+// TestTicketStoreAwayDoesNotFloodTheLog: anybody can ask for a ticket that
+// there is not.
+func TestTicketStoreAwayDoesNotFloodTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lines bytes.Buffer
+		v, _ := issuer(t, Config{Tickets: brokenTickets{}, Logger: slog.New(slog.NewTextHandler(&lines, nil))})
+		logged := func(want int) {
+			t.Helper()
+			for range 100 {
+				_, err := ticketRequest(v, newTicket(singleUse))
+				wantErr(t, err, ErrUnavailable)
+			}
+			if n := strings.Count(lines.String(), errBroken.Error()); n != want {
+				t.Errorf("%d lines, want %d", n, want)
+			}
+		}
+		logged(1)
+		time.Sleep(time.Second)
+		logged(2)
+	})
 }
 
 // One user's tickets end, the oldest first, and nobody else's.

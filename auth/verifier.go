@@ -7,8 +7,10 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	"golang.org/x/time/rate"
 )
 
 // Config says which keys and origins count. All of it is optional; without
@@ -47,6 +49,7 @@ type Verifier struct {
 	tickets TicketStore
 	logger  *slog.Logger
 	pace    pace
+	outages rate.Sometimes // for log lines
 
 	mu     sync.Mutex // Reload and Close, one at a time
 	closed bool
@@ -74,7 +77,7 @@ type rules struct {
 func New(ctx context.Context, c Config) (*Verifier, error) { return open(ctx, c, usualPace) }
 
 func open(ctx context.Context, c Config, p pace) (*Verifier, error) {
-	v := &Verifier{tickets: c.Tickets, logger: c.Logger, pace: p}
+	v := &Verifier{tickets: c.Tickets, logger: c.Logger, pace: p, outages: rate.Sometimes{Interval: time.Second}}
 	if v.tickets == nil {
 		v.tickets = NewMemoryTickets()
 	}

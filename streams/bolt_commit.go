@@ -125,7 +125,7 @@ func (b *Bolt) sync(tx *bbolt.Tx) error {
 		return unavailable(err)
 	}
 	b.failed = errDiskFailed
-	b.logger.Error("the log's file cannot be written to any more", "file", b.db.Path(), "error", err)
+	b.logger.Error("the log's file cannot be written to any more", "file", b.db.Path(), "cause", err)
 	b.resyncAll()
 	return fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
 }

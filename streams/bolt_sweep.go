@@ -24,7 +24,7 @@ func (b *Bolt) sweepUntilStopped(ctx context.Context) {
 			return
 		case <-tick.C:
 			if err := b.sweep(ctx); err != nil && ctx.Err() == nil {
-				b.logger.Warn("old events could not be deleted", "file", b.db.Path(), "error", err)
+				b.logger.Warn("old events could not be deleted", "file", b.db.Path(), "cause", err)
 			}
 		}
 	}

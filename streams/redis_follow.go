@@ -88,7 +88,7 @@ func (r *Redis) follow(ctx context.Context) {
 			return
 		}
 		if !away {
-			r.logger.Warn("lost the Redis that is followed; trying again", "error", err)
+			r.logger.Warn("lost the Redis that is followed; trying again", "cause", err)
 			away = true
 		}
 		if time.Since(began) > followSteady {
