@@ -36,7 +36,10 @@ type Memory struct {
 	swept  sync.WaitGroup
 }
 
-var _ Log = (*Memory)(nil)
+var (
+	_ Log    = (*Memory)(nil)
+	_ sharer = (*Memory)(nil)
+)
 
 // NewMemory returns an empty log that holds at most about budget bytes, 0 for
 // [DefaultMemoryBudget]. It is to be closed.
@@ -89,6 +92,14 @@ func (m *Memory) Append(ctx context.Context, channel string, keep Retention, dra
 		}
 	}
 	return results, nil
+}
+
+// AppendShares implements PublishShares: nothing here waits, so there is
+// nothing to gain from doing it side by side.
+func (m *Memory) AppendShares(ctx context.Context, shares []*Share, keep func(channel string) Retention) {
+	for _, s := range shares {
+		s.Results, s.Err = m.Append(ctx, s.Channel, keep(s.Channel), s.Drafts)
+	}
 }
 
 // Heads implements [Log].

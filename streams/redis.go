@@ -70,7 +70,10 @@ type Redis struct {
 	close  sync.Once
 }
 
-var _ Log = (*Redis)(nil)
+var (
+	_ Log    = (*Redis)(nil)
+	_ sharer = (*Redis)(nil)
+)
 
 // OpenRedis returns the log at the URL. It fails for a wrong URL only: a Redis
 // that is away is waited for, and calls return ErrUnavailable meanwhile. The

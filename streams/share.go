@@ -56,16 +56,3 @@ func (b *Broker) appendSideBySide(ctx context.Context, shares []*Share) {
 	close(next)
 	all.Wait()
 }
-
-var (
-	_ sharer = (*Redis)(nil)
-	_ sharer = (*Memory)(nil)
-)
-
-// AppendShares implements PublishShares: nothing here waits, so there is
-// nothing to gain from doing it side by side.
-func (m *Memory) AppendShares(ctx context.Context, shares []*Share, keep func(channel string) Retention) {
-	for _, s := range shares {
-		s.Results, s.Err = m.Append(ctx, s.Channel, keep(s.Channel), s.Drafts)
-	}
-}

@@ -1,0 +1,105 @@
+package server
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"runnel/auth"
+)
+
+// feed is GET /channels/{channel}/events: a feed for who accepts event
+// streams, a page of history for everybody else.
+func (s *Server) feed(c echo.Context) error {
+	name, err := channelParam(c)
+	if err != nil {
+		return err
+	}
+	query, err := readQuery(c.Request())
+	if err != nil {
+		return err
+	}
+	return s.read(c, query, []string{name}, false)
+}
+
+// feeds is GET /events?channel=…: the same over several channels.
+func (s *Server) feeds(c echo.Context) error {
+	query, err := readQuery(c.Request())
+	if err != nil {
+		return err
+	}
+	return s.read(c, query, distinct(query["channel"]), true)
+}
+
+// readQuery reads a request's query: the one place that says what is none.
+func readQuery(r *http.Request) (url.Values, error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, badRequest("the query cannot be read")
+	}
+	return query, nil
+}
+
+func (s *Server) read(c echo.Context, query url.Values, channels []string, many bool) error {
+	claims, start, err := s.prepareRead(c.Request(), query, channels)
+	sse := wantsEvents(c.Request())
+	switch {
+	case err != nil && sse:
+		return s.refuseSSE(c, start, err)
+	case err != nil:
+		return err
+	case sse:
+		return s.openSSE(c, claims, channels, start, many)
+	case many:
+		return s.answerPages(c, query, claims, channels, start)
+	}
+	return s.answerPage(c, query, claims, channels[0], start)
+}
+
+// prepareRead checks who reads what from where.
+func (s *Server) prepareRead(r *http.Request, query url.Values, channels []string) (claims *auth.Claims, start beginning, err error) {
+	start.given = givenPosition(r, query)
+	if s.draining() {
+		return nil, start, errDraining
+	}
+	if claims, err = s.authenticate(r); err != nil {
+		return nil, start, err
+	}
+	if len(channels) == 0 || len(channels) > s.limits.FeedChannels {
+		return nil, start, badRequest("channel= has to be given, and at most %d times", s.limits.FeedChannels)
+	}
+	for _, channel := range channels {
+		if err := maySubscribe(claims, channel); err != nil {
+			return nil, start, err
+		}
+	}
+	start, err = readBeginning(r, query, len(channels))
+	return claims, start, err
+}
+
+// wantsEvents reports whether the Accept header names text/event-stream; "*/*"
+// does not.
+func wantsEvents(r *http.Request) bool {
+	for _, line := range r.Header.Values("Accept") {
+		for kind := range strings.SplitSeq(line, ",") {
+			kind, _, _ = strings.Cut(kind, ";")
+			if strings.EqualFold(strings.TrimSpace(kind), "text/event-stream") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// distinct drops repeated names, keeping the order.
+func distinct(names []string) (once []string) {
+	for _, name := range names {
+		if !slices.Contains(once, name) {
+			once = append(once, name)
+		}
+	}
+	return once
+}

@@ -1,0 +1,123 @@
+package streams
+
+import (
+	"testing"
+	"time"
+)
+
+func TestAheadBecomesRollback(t *testing.T) {
+	inBubble(t, BrokerOptions{}, func(t *testing.T, b *Broker, _ *frail) {
+		last := publish(t, b, "1")[0]
+		ahead := ID{Ms: last.Ms + 5000, N: 3}
+		s, signal := subscribe(t, b, After(ahead))
+		began := time.Now()
+		var gaps []Gap
+		for ; len(gaps) == 0; time.Sleep(10 * time.Millisecond) {
+			if _, gaps = drain(s, signal); time.Since(began) > 2*aheadFor {
+				t.Fatal("no gap")
+			}
+		}
+		if took := time.Since(began); took < time.Second {
+			t.Fatalf("decided after %v", took)
+		}
+		want := Gap{Channel: "a", After: ahead, Last: last, Missed: MissedUnknown, Reason: Rollback}
+		if len(gaps) != 1 || gaps[0] != want {
+			t.Fatalf("%+v", gaps)
+		}
+		publish(t, b, "2")
+		texts, gaps := drain(s, signal)
+		if wantTexts(t, texts, "2"); len(gaps) > 0 {
+			t.Fatalf("%+v", gaps)
+		}
+		if n := b.Stats().ResumedGap[Rollback]; n != 1 {
+			t.Fatalf("%d rollbacks counted", n)
+		}
+	})
+}
+
+// A client may come back to a node that has not heard of its event yet.
+func TestAheadOfALateNode(t *testing.T) {
+	inBubble(t, BrokerOptions{CheckEvery: time.Hour}, func(t *testing.T, b *Broker, log *frail) {
+		first, signal := subscribe(t, b, Now())
+		publish(t, b, "1")
+		drain(first, signal)
+		log.deaf.Store(true)
+		log.hidden.Store(true)
+		last := publish(t, b, "2")[0]
+		s, signal := subscribe(t, b, After(last))
+		if texts, gaps := drain(s, signal); len(texts)+len(gaps) > 0 {
+			t.Fatalf("%q, %+v", texts, gaps)
+		}
+		time.Sleep(aheadFor - aheadRetry)
+		log.deaf.Store(false)
+		log.hidden.Store(false)
+		publish(t, b, "3")
+		time.Sleep(2 * aheadFor)
+		texts, gaps := drain(s, signal)
+		if wantTexts(t, texts, "3"); len(gaps) > 0 || s.Position() == last {
+			t.Fatalf("%+v", gaps)
+		}
+	})
+}
+
+// Connected clients learn of a rollback too, also when nothing is published.
+func TestRollbackUnderAFollower(t *testing.T) {
+	inBubble(t, BrokerOptions{}, func(t *testing.T, b *Broker, log *frail) {
+		s, signal := subscribe(t, b, Now())
+		first := publish(t, b, "1", "2", "3")[0]
+		texts, _ := drain(s, signal)
+		wantTexts(t, texts, "1", "2", "3")
+		was := s.Position()
+		log.tamper(func(c *memoryChannel) {
+			c.drop(3)
+			c.head.Last = first
+		})
+		time.Sleep(35 * time.Second) // the background check finds it
+		_, gaps := drain(s, signal)
+		for range 10 {
+			time.Sleep(aheadRetry)
+			_, more := drain(s, signal)
+			gaps = append(gaps, more...)
+		}
+		want := Gap{Channel: "a", After: was, Last: first, Missed: MissedUnknown, Reason: Rollback}
+		if len(gaps) != 1 || gaps[0] != want {
+			t.Fatalf("%+v, want %+v", gaps, want)
+		}
+		publish(t, b, "2 again")
+		texts, gaps = drain(s, signal)
+		if wantTexts(t, texts, "2 again"); len(gaps) > 0 {
+			t.Fatalf("%+v", gaps)
+		}
+	})
+}
+
+func TestExpiredGap(t *testing.T) {
+	short := Retention{Count: 100, Age: time.Minute}
+	o := BrokerOptions{Retention: func(string) Retention { return short }}
+	inBubble(t, o, func(t *testing.T, b *Broker, _ *frail) {
+		ids := publish(t, b, "1", "2", "3", "4")
+		since := time.Now()
+		time.Sleep(3 * time.Minute)
+		s, signal := subscribe(t, b, After(ids[1]))
+		_, gaps := drain(s, signal)
+		want := Gap{Channel: "a", After: ids[1], Last: ids[3], Missed: 2, Reason: Expired}
+		if len(gaps) != 1 || gaps[0] != want {
+			t.Fatalf("%+v, want %+v", gaps, want)
+		}
+		s, signal = subscribe(t, b, Since(since))
+		_, gaps = drain(s, signal)
+		want = Gap{Channel: "a", Last: ids[3], Missed: MissedUnknown, Reason: Expired}
+		if len(gaps) != 1 || gaps[0] != want {
+			t.Fatalf("%+v, want %+v", gaps, want)
+		}
+		for _, start := range []Start{After(ids[3]), Earliest(), Rewind(3), Since(time.Now())} {
+			s, signal = subscribe(t, b, start)
+			if texts, gaps := drain(s, signal); len(texts)+len(gaps) > 0 || s.Position() != ids[3] {
+				t.Fatalf("%+v: %q, %+v", start, texts, gaps)
+			}
+		}
+		if back, err := b.Before(t.Context(), "a", ID{}, 10, 1000); err != nil || len(back.Events) > 0 || back.Position != ids[3] {
+			t.Fatalf("%+v, %v", back, err)
+		}
+	})
+}
