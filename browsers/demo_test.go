@@ -50,16 +50,16 @@ func TestDemoTyping(t *testing.T) {
 	t.Parallel()
 	hub := hubtest.Start(t)
 	ann, bob := openDemo(t, hub), openDemo(t, hub)
-	ann.set(`#say input[name="name"]`, "ann")
+	ann.set(`#chat .say input[name="name"]`, "ann")
 	within(t, "bob sees ann type", func() bool {
-		ann.do(chromedp.SendKeys(`#say input[name="text"]`, "so "))
-		return bob.text("#say .typing") == "ann is typing …"
+		ann.do(chromedp.SendKeys(`#chat .say input[name="text"]`, "so "))
+		return bob.text("#chat .say .typing") == "ann is typing …"
 	})
-	if own := ann.text("#say .typing"); own != "" {
+	if own := ann.text("#chat .say .typing"); own != "" {
 		t.Errorf("ann sees %q", own)
 	}
-	ann.click("#say button")
-	bob.untilText("#say .typing", "")
+	ann.click("#chat .say button")
+	bob.untilText("#chat .say .typing", "")
 	bob.untilBoth(1)
 	if ids := history(t, hub, "chat:lobby"); len(ids) != 1 {
 		t.Errorf("the log has %v", ids)
@@ -141,7 +141,7 @@ func TestDemoRestart(t *testing.T) {
 		t.Errorf("the dashboard shows %s of node %s", at, name)
 	}
 	d.until("the new node's figures", `/^1?\d s$/.test(document.querySelector('[data-fact="uptime"]').textContent)`)
-	d.until("all are live", `document.querySelectorAll('[data-state="live"]').length === 3`)
+	d.until("all are live", `document.querySelectorAll('[data-state="live"]').length === 4`)
 }
 
 func TestDemoLooks(t *testing.T) {
@@ -192,10 +192,10 @@ func history(t testing.TB, hub *hubtest.Node, channel string) (ids []string) {
 // say sends a message in the room.
 func (d *demo) say(text string) {
 	d.t.Helper()
-	before := d.text("#say .outcome")
-	d.set(`#say input[name="text"]`, text)
-	d.click("#say button")
-	d.until("it is published", fmt.Sprintf(`((said) => said !== %q && said.startsWith("Published over "))(document.querySelector("#say .outcome").textContent)`, before))
+	before := d.text("#chat .say .outcome")
+	d.set(`#chat .say input[name="text"]`, text)
+	d.click("#chat .say button")
+	d.until("it is published", fmt.Sprintf(`((said) => said !== %q && said.startsWith("Published as "))(document.querySelector("#chat .say .outcome").textContent)`, before))
 }
 
 // untilBoth waits until both sides of the room show that many events, each
@@ -203,8 +203,8 @@ func (d *demo) say(text string) {
 func (d *demo) untilBoth(count int) {
 	d.t.Helper()
 	d.until(fmt.Sprintf("%d events on both sides", count),
-		fmt.Sprintf(`document.querySelectorAll('.messages li .dot[data-seen="both"]').length === %d &&
-			document.querySelectorAll(".messages li").length === %d`, 2*count, 2*count))
+		fmt.Sprintf(`document.querySelectorAll('.sides .messages li .dot[data-seen="both"]').length === %d &&
+			document.querySelectorAll(".sides .messages li").length === %d`, 2*count, 2*count))
 }
 
 // ids are the event IDs that a side of the room shows.

@@ -29,11 +29,18 @@ type demo struct {
 	requests []string
 }
 
-// openDemo opens the page at "/" and returns when its three feeds are live.
+// openDemo opens the page at "/" and returns when it is live: the dashboard, the
+// rooms and both sides.
 func openDemo(t testing.TB, hub *hubtest.Node) *demo {
 	t.Helper()
-	d := openPage(t, hub, "/")
-	d.until("three live feeds", `document.querySelectorAll('[data-state="live"]').length === 3`)
+	return openRoom(t, hub, "")
+}
+
+// openRoom is openDemo with a fragment, "#chat:lobby" say.
+func openRoom(t testing.TB, hub *hubtest.Node, fragment string) *demo {
+	t.Helper()
+	d := openPage(t, hub, "/"+fragment)
+	d.until("four live parts", `document.querySelectorAll('[data-state="live"]').length === 4`)
 	return d
 }
 

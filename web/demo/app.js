@@ -1,6 +1,7 @@
 import { dashboard } from "./dashboard.js";
 import { publishBox } from "./publish.js";
-import { room } from "./room.js";
+import { rooms } from "./rooms.js";
+import { Sides } from "./sides.js";
 
 const part = (id) => document.getElementById(id);
 
@@ -12,8 +13,14 @@ dashboard(part("dashboard"), {
     about();
   },
 });
-const lobby = room({ socket: part("socket"), sse: part("sse"), say: part("say") });
-publishBox(part("publish"), { publishing: lobby.hear });
+const sides = new Sides(part("socket"), part("sse"));
+rooms(part("chat"), {
+  opened: (channel) => {
+    part("sides-channel").textContent = channel;
+    sides.read(channel);
+  },
+});
+publishBox(part("publish"), { publishing: (channel, type) => sides.hear(channel, type) });
 about();
 
 async function about() {

@@ -95,7 +95,7 @@ export class Panel {
 }
 
 function tell({ after, count, gap }) {
-  if (gap) return `${lost(gap)} Meanwhile ${came(count)} after ${gap.last_event_id}.`;
+  if (gap) return `${gapSentence(gap)} Meanwhile ${came(count)} after ${gap.last_event_id}.`;
   return `Missed nothing: meanwhile ${came(count)} after ${after}.`;
 }
 
@@ -104,8 +104,8 @@ function came(count) {
   return count === 1 ? "1 event came" : `${count} events came`;
 }
 
-// lost repeats what the hub said, number and reason.
-function lost({ after, missed, reason, resumed_at: resumed }) {
+// gapSentence repeats what the hub said, number and reason.
+export function gapSentence({ after, missed, reason, resumed_at: resumed }) {
   const where = after ? ` after ${after}` : "";
   const next = resumed ? `, the next is ${resumed}` : "";
   return `Gap (${reason}): ${gone(missed)}${where}${next}.`;

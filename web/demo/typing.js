@@ -1,40 +1,57 @@
-// Who is typing: ephemeral events, which nobody stores and no late reader gets.
-// They go through runnel.js, over the one connection that all tabs share.
-
-import { connect } from "/runnel.js";
+// Who is typing in a room: ephemeral events, which nobody stores and no late
+// reader gets.
 
 const every = 2000; // ms between two signs of one who types on
 const lasts = 5000; // ms that a sign counts
 
-export function typing(form, line, channel) {
-  const { name, text } = form.elements;
-  const tab = Math.random().toString(36).slice(2);
-  const room = connect(location.origin, { user: "demo" }).channel(channel);
-  const typists = new Map(); // tab → {name, timer}
-  const show = () => {
-    const names = [...new Set([...typists.values()].map((typist) => typist.name))];
-    line.textContent = names.length === 0 ? "" : `${names.join(", ")} ${names.length === 1 ? "is" : "are"} typing …`;
+const tab = Math.random().toString(36).slice(2);
+
+// Typists are those who type in one room.
+export class Typists {
+  #signs = new Map(); // tab → {name, timer}
+  #changed;
+
+  constructor(changed) {
+    this.#changed = changed;
+  }
+
+  // take takes a sign: {tab, name}, without a name from who has stopped.
+  take(sign) {
+    if (!sign?.tab || sign.tab === tab) return;
+    this.#stop(sign.tab);
+    if (sign.name) {
+      const timer = setTimeout(() => this.#stop(sign.tab), lasts);
+      this.#signs.set(sign.tab, { name: String(sign.name).slice(0, 40), timer });
+    }
+    this.#changed();
+  }
+
+  get sentence() {
+    const names = [...new Set([...this.#signs.values()].map(({ name }) => name))];
+    if (names.length === 0) return "";
+    return `${names.join(", ")} ${names.length === 1 ? "is" : "are"} typing …`;
+  }
+
+  #stop(who) {
+    clearTimeout(this.#signs.get(who)?.timer);
+    if (this.#signs.delete(who)) this.#changed();
+  }
+}
+
+// tells returns {on, off}: to call on every stroke in a channel, and when what
+// was typed is sent or left.
+export function tells() {
+  let told = null; // {channel, at}
+  const tell = (channel, name) => channel.publish({ tab, name }, { event: "typing", ephemeral: true }).catch(() => {});
+  return {
+    on(channel, name) {
+      if (told?.channel === channel && Date.now() - told.at < every) return;
+      told = { channel, at: Date.now() };
+      tell(channel, name);
+    },
+    off() {
+      if (told) tell(told.channel, "");
+      told = null;
+    },
   };
-  const stop = (who) => {
-    clearTimeout(typists.get(who)?.timer);
-    if (typists.delete(who)) show();
-  };
-  room.on("typing", ({ data }) => {
-    if (!data?.tab || data.tab === tab) return;
-    stop(data.tab);
-    if (!data.name) return;
-    typists.set(data.tab, { name: String(data.name).slice(0, 40), timer: setTimeout(() => stop(data.tab), lasts) });
-    show();
-  });
-  const tell = (who) => room.publish({ tab, name: who }, { event: "typing", ephemeral: true }).catch(() => {});
-  let last = 0;
-  text.addEventListener("input", () => {
-    if (!text.value || Date.now() - last < every) return;
-    last = Date.now();
-    tell(name.value);
-  });
-  form.addEventListener("submit", () => {
-    last = 0;
-    tell("");
-  });
 }
