@@ -104,7 +104,8 @@ func (c *Config) checkNumbers() error {
 		atLeast("--max-connections", c.MaxConnections, 0),
 		atLeast("--max-connections-per-ip", c.MaxConnectionsPerIP, 0),
 		atLeast("--max-connections-per-user", c.MaxConnectionsPerUser, 0),
-		// A minute is less than what a silent peer is given, and what clients wait for twice.
+		// A minute is less than what a silent peer is given, and what clients
+		// wait for twice.
 		lasting("--heartbeat", c.Heartbeat, time.Second, time.Minute),
 		lasting("--ping", c.Ping, time.Second, time.Hour),
 		lasting("--silence", c.Silence, 2*c.Heartbeat, 24*time.Hour),

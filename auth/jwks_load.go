@@ -22,8 +22,8 @@ const (
 	maxKeys   = 100
 )
 
-// parse keeps the public signature keys of our algorithms and passes over the rest, which
-// other users of the set may need.
+// parse keeps the public signature keys of our algorithms and passes over the
+// rest, which other users of the set may need.
 func (s *keySet) parse(b []byte) ([]jwkset.JWK, error) {
 	var set jwkset.JWKSMarshal
 	if err := json.Unmarshal(b, &set); err != nil {

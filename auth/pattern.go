@@ -21,8 +21,8 @@ type Pattern struct {
 	rest bool   // there was one
 }
 
-// ParsePattern reads a pattern of 1 to [MaxPattern] bytes: characters of channel names,
-// "*", a final "**", and "$" as the first.
+// ParsePattern reads a pattern of 1 to [MaxPattern] bytes: characters of
+// channel names, "*", a final "**", and "$" as the first.
 func ParsePattern(s string) (Pattern, error) {
 	if s == "" || len(s) > MaxPattern {
 		return Pattern{}, fmt.Errorf("a channel pattern has 1 to %d bytes, not %d", MaxPattern, len(s))

@@ -23,10 +23,11 @@ const tokenCookie = "runnel_token"
 // Request checks the first credential that the request carries: the header
 // Authorization: Bearer, the cookie runnel_token, access_token= or ticket= in
 // the URL. A bad one is an error, whatever else there is; none at all is
-// ErrMissing, and a WebSocket may still send one. API keys count in the header only: they
-// live long, and URLs end up in logs. A cookie counts only from pages that
-// may use it, else it is ErrOrigin. In demo mode credentials are not looked at:
-// every request from loopback may do everything, any other is ErrOrigin.
+// ErrMissing, and a WebSocket may still send one. API keys count in the header
+// only: they live long, and URLs end up in logs. A cookie counts only from
+// pages that may use it, else it is ErrOrigin. In demo mode credentials are
+// not looked at: every request from loopback may do everything, any other is
+// ErrOrigin.
 //
 // A single-use ticket is used up by this call.
 func (v *Verifier) Request(ctx context.Context, r *http.Request) (*Claims, error) {

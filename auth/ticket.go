@@ -63,9 +63,9 @@ type stored struct {
 
 // IssueTicket makes a ticket that stands for the claims in a URL, on every
 // node that shares the store. With channels nil it is good for one request
-// within 30 seconds (less where the token ends earlier). With channels, 1 to 32, it reads only these
-// and is good until the token ends: EventSource comes back to the same URL. Either
-// way, what it opens ends when the token does.
+// within 30 seconds (less where the token ends earlier). With channels, 1 to
+// 32, it reads only these and is good until the token ends: EventSource comes
+// back to the same URL. Either way, what it opens ends when the token does.
 //
 // A user has the newest 100 tickets; older ones end.
 //

@@ -14,7 +14,8 @@ const (
 	maxTicketBytes = 16 << 20
 	// ticketOverhead is about what an entry takes besides its value.
 	ticketOverhead = 400
-	// sweepEvery bounds how long a dead ticket takes room, and how often all are looked at.
+	// sweepEvery bounds how long a dead ticket takes room, and how often all
+	// are looked at.
 	sweepEvery = 10 * time.Second
 )
 

@@ -59,7 +59,7 @@ func TestAboutWithoutPage(t *testing.T) {
 	}
 }
 
-// metricNames are the metrics that issue and operators' documents rely on.
+// metricNames are the metrics that operators and their dashboards rely on.
 var metricNames = []string{
 	`runnel_connections{transport="sse"}`, `runnel_connections{transport="websocket"}`, `runnel_connections{transport="poll"}`,
 	"runnel_subscriptions", "runnel_channels", "runnel_tail_bytes", "runnel_uptime_seconds", "runnel_info{",

@@ -45,7 +45,8 @@ type Limits struct {
 	// count as connections instead.
 	RequestsAtOnce int
 	// MessageRate is how many messages a second a WebSocket, or requests a
-	// user, may send for long: 20, more than anybody types or moves a pointer usefully.
+	// user, may send for long: 20, more than anybody types or moves a pointer
+	// usefully.
 	MessageRate rate.Limit
 	// MessageBurst is how many it may send at once: 40, for a page that
 	// subscribes to everything as it opens.

@@ -26,8 +26,8 @@ type beginning struct {
 const maxRewind = maxPage
 
 // readBeginning takes the first start that is given: the Last-Event-ID header,
-// after= for its channel, last_event_id=, since=, rewind=. An empty one is none; a wrong one is an
-// error, never "everything" and never "nothing".
+// after= for its channel, last_event_id=, since=, rewind=. An empty one is
+// none; a wrong one is an error, never "everything" and never "nothing".
 func readBeginning(r *http.Request, query url.Values, channels int) (b beginning, err error) {
 	b.other, b.named, err = otherStart(query)
 	if err != nil {

@@ -211,8 +211,8 @@ func (v *conversation) readMessage() error {
 
 // part ends the connection after a failed read. A peer that has said goodbye
 // gets the answer to it. One that broke the rules gets a close frame, and is
-// heard out until the feed ends: closing with bytes unread would reset the connection
-// and take the frame from it.
+// heard out until the feed ends: closing with bytes unread would reset the
+// connection and take the frame from it.
 func (v *conversation) part(err error) {
 	v.conn.CloseNow()
 	if !v.feed.isClosing() {

@@ -86,8 +86,9 @@ func (s *socket) Close() error {
 }
 
 // takeover is the ResponseWriter for the library's handshake: it hands the
-// library and the conversation the socket, with buffers as small as the library's own writes allow, for they
-// stay for as long as the connection does.
+// library and the conversation the socket, with buffers as small as the
+// library's own writes allow, for they stay for as long as the connection
+// does.
 type takeover struct {
 	http.ResponseWriter
 	conversation *conversation

@@ -81,7 +81,8 @@ func (t *boltTx) use(names []string, now time.Time) error {
 	return nil
 }
 
-// append stores the drafts, and returns their results and what the follower is to hear.
+// append stores the drafts, and returns their results and what the follower is
+// to hear.
 func (t *boltTx) append(name string, now time.Time, keep Retention, drafts []Draft) ([]Result, []*Event, error) {
 	c, err := t.channel(name, now)
 	if err != nil {
