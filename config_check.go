@@ -166,12 +166,17 @@ func (c *Config) checkDemo() error {
 	if !c.Demo() {
 		return nil
 	}
-	for flag, address := range map[string]string{"--listen": c.Listen, "--admin-listen": c.AdminListen} {
-		if address != "" && !loopback(address) {
-			return fmt.Errorf("without a key the hub listens on loopback only, and %s (or PORT) says %s: set --api-key, --jwt-secret, --jwt-public-key or --jwks, or listen on 127.0.0.1", flag, address)
-		}
+	return cmp.Or(
+		checkLoopback("--listen (or PORT)", c.Listen),
+		checkLoopback("--admin-listen", c.AdminListen),
+	)
+}
+
+func checkLoopback(flag, address string) error {
+	if address == "" || loopback(address) {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("without a key the hub listens on loopback only, and %s says %s: set --api-key, --jwt-secret, --jwt-public-key or --jwks, or listen on 127.0.0.1", flag, address)
 }
 
 func loopback(address string) bool {

@@ -137,7 +137,7 @@ func newAPIKeys(c Config) ([]apiKey, error) {
 	var keys []apiKey
 	for i, key := range c.APIKeys {
 		if len(key) < minAPIKey || len(key) > maxToken {
-			return nil, fmt.Errorf("API key %d has %d characters, it needs at least %d: make one with openssl rand -hex 24", i+1, len(key), minAPIKey)
+			return nil, fmt.Errorf("API key %d has %d characters, it needs %d to %d: make one with openssl rand -hex 24", i+1, len(key), minAPIKey, maxToken)
 		}
 		for _, r := range key {
 			if r <= ' ' || r > '~' {
