@@ -23,6 +23,7 @@ type handler interface {
 type loop struct {
 	ctx    context.Context // its end ends every wait
 	epoll  int
+	first  int // an epoll within epoll: see addFirst
 	timer  int // timerfd: epoll's own time-out counts in milliseconds
 	armed  time.Duration
 	begin  time.Time
@@ -36,11 +37,14 @@ type loop struct {
 type slot struct {
 	handler handler
 	age     int32
+	epoll   int
 }
 
 const (
 	readBuffer    = 256 << 10
 	eventsAtATime = 512
+	// firstEvery is after how many sockets those come again that go first.
+	firstEvery = 16
 	// interruptible is how long a wait may take to notice its context's end.
 	interruptible = 200 * time.Millisecond
 )
@@ -50,25 +54,34 @@ func newLoop(ctx context.Context) (*loop, error) {
 	if err != nil {
 		return nil, fmt.Errorf("epoll: %w", err)
 	}
+	first, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		unix.Close(epoll)
+		return nil, fmt.Errorf("epoll: %w", err)
+	}
 	timer, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
 	if err != nil {
+		unix.Close(first)
 		unix.Close(epoll)
 		return nil, fmt.Errorf("timerfd: %w", err)
 	}
 	l := &loop{
-		ctx: ctx, epoll: epoll, timer: timer, begin: time.Now(),
+		ctx: ctx, epoll: epoll, first: first, timer: timer, begin: time.Now(),
 		events: make([]unix.EpollEvent, eventsAtATime), buf: make([]byte, readBuffer),
 	}
-	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(timer)}
-	if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, timer, &event); err != nil {
-		l.close()
-		return nil, fmt.Errorf("epoll: %w", err)
+	for _, fd := range []int{first, timer} {
+		event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)}
+		if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, fd, &event); err != nil {
+			l.close()
+			return nil, fmt.Errorf("epoll: %w", err)
+		}
 	}
 	return l, nil
 }
 
 func (l *loop) close() {
 	unix.Close(l.timer)
+	unix.Close(l.first)
 	unix.Close(l.epoll)
 }
 
@@ -77,11 +90,21 @@ func (l *loop) now() time.Duration { return time.Since(l.begin) }
 
 // add has h told of the events of fd.
 func (l *loop) add(fd int, events uint32, h handler) error {
+	return l.addTo(l.epoll, fd, events, h)
+}
+
+// addFirst is add for a socket that does not wait until thousands of others
+// were read: a publisher elsewhere would not wait for subscribers either.
+func (l *loop) addFirst(fd int, events uint32, h handler) error {
+	return l.addTo(l.first, fd, events, h)
+}
+
+func (l *loop) addTo(epoll, fd int, events uint32, h handler) error {
 	for fd >= len(l.slots) {
 		l.slots = append(l.slots, make([]slot, 1024)...)
 	}
 	s := &l.slots[fd]
-	s.handler = h
+	s.handler, s.epoll = h, epoll
 	s.age++
 	return l.control(unix.EPOLL_CTL_ADD, fd, events)
 }
@@ -93,7 +116,7 @@ func (l *loop) watch(fd int, events uint32) error {
 
 func (l *loop) control(what, fd int, events uint32) error {
 	event := unix.EpollEvent{Events: events, Fd: int32(fd), Pad: l.slots[fd].age}
-	return unix.EpollCtl(l.epoll, what, fd, &event)
+	return unix.EpollCtl(l.slots[fd].epoll, what, fd, &event)
 }
 
 // drop closes fd and forgets it.
@@ -128,17 +151,33 @@ func (l *loop) poll(until time.Duration) error {
 		return fmt.Errorf("epoll: %w", err)
 	}
 	for i := range max(n, 0) {
-		e := &l.events[i]
-		fd := int(e.Fd)
-		if fd == l.timer {
-			l.disarm()
-			continue
+		if i%firstEvery == 0 {
+			l.serveFirst()
 		}
-		if s := l.slots[fd]; s.handler != nil && s.age == e.Pad {
-			s.handler.ready(e.Events)
+		switch e := &l.events[i]; int(e.Fd) {
+		case l.timer:
+			l.disarm()
+		case l.first:
+		default:
+			l.serve(e)
 		}
 	}
 	return nil
+}
+
+// serveFirst serves what is ready of the sockets that go first.
+func (l *loop) serveFirst() {
+	var events [firstEvery]unix.EpollEvent
+	n, _ := unix.EpollWait(l.first, events[:], 0)
+	for i := range max(n, 0) {
+		l.serve(&events[i])
+	}
+}
+
+func (l *loop) serve(e *unix.EpollEvent) {
+	if s := l.slots[e.Fd]; s.handler != nil && s.age == e.Pad {
+		s.handler.ready(e.Events)
+	}
 }
 
 // arm sets the timer and returns epoll's time-out.

@@ -39,7 +39,7 @@ func newPublisher(l *loop, h *hub) (*publisher, error) {
 		return nil, err
 	}
 	p := &publisher{loop: l, fd: fd, busy: true}
-	if err := l.add(fd, unix.EPOLLOUT, p); err != nil {
+	if err := l.addFirst(fd, unix.EPOLLOUT, p); err != nil {
 		unix.Close(fd)
 		return nil, err
 	}
