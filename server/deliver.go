@@ -46,8 +46,18 @@ func (f *feed) deliver(w *worker) {
 		f.finish(f.outlet.(waitingOutlet))
 		return
 	}
+	f.write(w, out)
+}
+
+// write writes what the worker's buffer holds.
+func (f *feed) write(w *worker, out readyOutlet) {
 	n, err := out.tryWrite(w.buffer)
-	f.written(n)
+	f.written(n, time.Now())
+	f.settle(w, out, n, err)
+}
+
+// settle goes on after n bytes of the worker's buffer were written.
+func (f *feed) settle(w *worker, out readyOutlet, n int, err error) {
 	switch {
 	case err != nil:
 		f.end()
@@ -65,7 +75,7 @@ func (f *feed) deliver(w *worker) {
 func (f *feed) writeLeft() bool {
 	out := f.outlet.(readyOutlet)
 	n, err := out.tryWrite(f.left)
-	f.written(n)
+	f.written(n, time.Now())
 	f.left = f.left[n:]
 	switch {
 	case err != nil:
@@ -101,7 +111,7 @@ func (f *feed) finish(out waitingOutlet) {
 			f.end()
 			return
 		}
-		f.written(len(f.left))
+		f.written(len(f.left), time.Now())
 		f.left = nil
 		f.resume()
 	})
@@ -111,7 +121,7 @@ func (f *feed) finish(out waitingOutlet) {
 func (f *feed) gather(w *worker) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	w.buffer, w.segments = w.buffer[:0], w.segments[:0]
+	w.begin()
 	if len(f.control) > 0 {
 		w.buffer = append(w.buffer, f.control...)
 		w.segments = append(w.segments, segment{end: len(w.buffer)})
@@ -143,6 +153,7 @@ func (f *feed) gatherEvents(w *worker) {
 		batch := s.Next(w.events[:0], limit-len(w.buffer))
 		w.events = batch.Events
 		f.encode(w, s, &batch)
+		w.tally.sample(&batch)
 		if s.Due() {
 			f.state.Store(again)
 		}
@@ -169,7 +180,6 @@ func (f *feed) encode(w *worker, s *streams.Subscription, batch *streams.Batch) 
 			at = e.ID
 		}
 	}
-	w.tally.sample(batch)
 }
 
 // passBy tells of an event that this connection does not get by its position
@@ -212,9 +222,9 @@ func (f *feed) delivered() {
 	f.rest()
 }
 
-func (f *feed) written(n int) {
+func (f *feed) written(n int, now time.Time) {
 	if n > 0 {
 		f.wrote.Add(int64(n))
-		f.last.Store(time.Now().UnixNano())
+		f.last.Store(now.UnixNano())
 	}
 }

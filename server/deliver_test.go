@@ -92,7 +92,8 @@ func startFeed(t *testing.T, n *node, transport transport, out outlet, channels 
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &feed{claims: claims, id: newConnectionID(""), transport: transport, outlet: out}
+	f := n.hub.newFeed(transport, claims, newConnectionID(""))
+	f.outlet = out
 	subs, err := n.subscribeAll(t.Context(), channels, beginning{other: streams.Earliest()}, f)
 	if err != nil {
 		t.Fatal(err)

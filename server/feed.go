@@ -67,6 +67,9 @@ const (
 // Wake is called by a subscription that has something to read.
 func (f *feed) Wake(*streams.Subscription) { f.schedule() }
 
+// Crowd implements [streams.Member].
+func (f *feed) Crowd() streams.Crowd { return f.worker }
+
 // schedule has the feed's worker deliver soon.
 func (f *feed) schedule() {
 	for {

@@ -80,12 +80,16 @@ func newHub(pace Pace, log *slog.Logger, latency func(time.Duration)) *hub {
 	return h
 }
 
+// newFeed returns a feed that is to be added once it has its outlet.
+func (h *hub) newFeed(t transport, claims *auth.Claims, id string) *feed {
+	w := h.workers[h.next.Add(1)%uint32(len(h.workers))]
+	return &feed{hub: h, worker: w, transport: t, claims: claims, id: id}
+}
+
 // add takes in a feed and starts hear, which listens to its peer, in a
 // goroutine; nil where a poller does. When the hub is closed it reports false,
 // and the feed is the caller's to end.
 func (h *hub) add(f *feed, hear func()) bool {
-	f.hub = h
-	f.worker = h.workers[h.next.Add(1)%uint32(len(h.workers))]
 	now := time.Now()
 	f.last.Store(now.UnixNano())
 	f.heard.Store(now.UnixNano())

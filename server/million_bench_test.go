@@ -65,7 +65,8 @@ func (a *audience) fill(b *testing.B) {
 	var subs []*streams.Subscription
 	for range feedsEach {
 		for _, channel := range a.channels {
-			f := &feed{claims: claims, id: newConnectionID(""), transport: sse{}, outlet: a.sink}
+			f := a.hub.newFeed(sse{}, claims, newConnectionID(""))
+			f.outlet = a.sink
 			sub, err := a.broker.Subscribe(b.Context(), channel, streams.Now(), f)
 			if err != nil {
 				b.Fatal(err)

@@ -14,7 +14,7 @@ func (s *Server) openSSE(c echo.Context, claims *auth.Claims, channels []string,
 	if err := s.requests.pass(claims); err != nil {
 		return s.refuseSSE(c, start, err)
 	}
-	f := &feed{claims: claims, id: newConnectionID(claims.Subject), transport: sse{}}
+	f := s.hub.newFeed(sse{}, claims, newConnectionID(claims.Subject))
 	if err := s.admit(&f.admission, c.Request(), claims, &s.open.sse); err != nil {
 		return s.refuseSSE(c, start, err)
 	}

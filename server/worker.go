@@ -12,16 +12,35 @@ import (
 // waits for a socket.
 type worker struct {
 	mu    sync.Mutex
-	queue []*feed // each feed stands in it at most once
+	queue work
 	wake  chan struct{}
 
 	// Scratch of the delivery under way.
-	turn     []*feed
+	turn     work
+	together []*streams.Subscription
+	shared   [4]shared // one for each transport, and the several of wsDeflate
+	oldest   int       // the one of shared that was made last
 	buffer   []byte
 	segments []segment
 	events   []*streams.Event
 	tally    *tally
 	crowded  time.Time // when it last turned to a crowd
+}
+
+// work is what a worker has to deliver to.
+type work struct {
+	feeds []*feed          // each stands here at most once
+	woken []*streams.Woken // the feeds of the subscriptions that an event woke
+}
+
+func (k *work) none() bool { return len(k.feeds)+len(k.woken) == 0 }
+
+func (k *work) size() int {
+	n := len(k.feeds)
+	for _, w := range k.woken {
+		n += w.Len()
+	}
+	return n
 }
 
 func newWorker(t *tally) *worker {
@@ -31,14 +50,29 @@ func newWorker(t *tally) *worker {
 // push queues a feed that has something to deliver.
 func (w *worker) push(f *feed) {
 	w.mu.Lock()
-	w.queue = append(w.queue, f)
-	first := len(w.queue) == 1
+	first := w.queue.none()
+	w.queue.feeds = append(w.queue.feeds, f)
 	w.mu.Unlock()
-	if first {
-		select {
-		case w.wake <- struct{}{}:
-		default:
-		}
+	w.stir(first)
+}
+
+// WakeAll implements [streams.Crowd].
+func (w *worker) WakeAll(woken *streams.Woken) {
+	w.mu.Lock()
+	first := w.queue.none()
+	w.queue.woken = append(w.queue.woken, woken)
+	w.mu.Unlock()
+	w.stir(first)
+}
+
+// stir wakes the worker if that is the first it has to do.
+func (w *worker) stir(first bool) {
+	if !first {
+		return
+	}
+	select {
+	case w.wake <- struct{}{}:
+	default:
 	}
 }
 
@@ -49,11 +83,13 @@ func (w *worker) run(ctx context.Context) {
 			return
 		case <-w.wake:
 		}
-		for w.take(); len(w.turn) > 0; w.take() {
+		for w.take(); !w.turn.none(); w.take() {
 			w.awaitCompany()
-			for i, f := range w.turn {
-				w.turn[i] = nil
+			for _, f := range w.turn.feeds {
 				f.deliver(w)
+			}
+			for _, woken := range w.turn.woken {
+				w.deliverAll(woken)
 			}
 		}
 		w.shrink()
@@ -62,8 +98,10 @@ func (w *worker) run(ctx context.Context) {
 
 // take swaps the queue for what was taken before.
 func (w *worker) take() {
+	clear(w.turn.feeds)
+	clear(w.turn.woken)
 	w.mu.Lock()
-	w.turn, w.queue = w.queue, w.turn[:0]
+	w.turn, w.queue = w.queue, work{w.turn.feeds[:0], w.turn.woken[:0]}
 	w.mu.Unlock()
 }
 
@@ -85,7 +123,7 @@ const (
 // only where a crowd was served just now; an event that comes alone goes out
 // at once. At the maximum, feeds get their events sooner for it.
 func (w *worker) awaitCompany() {
-	n := len(w.turn)
+	n := w.turn.size()
 	if n < crowd {
 		return
 	}
@@ -96,6 +134,9 @@ func (w *worker) awaitCompany() {
 	}
 	w.crowded = now
 }
+
+// begin empties the buffer.
+func (w *worker) begin() { w.buffer, w.segments = w.buffer[:0], w.segments[:0] }
 
 // taken counts the events among the first n segments, which the peer gets.
 func (w *worker) taken(n int) {
@@ -115,9 +156,13 @@ func (w *worker) shrink() {
 	if cap(w.buffer) > 4*maxWrite {
 		w.buffer = nil
 	}
-	if cap(w.turn) > 1<<16 {
-		w.turn = nil
+	if cap(w.turn.feeds) > 1<<16 {
+		w.turn.feeds = nil
 	}
 	clear(w.events[:cap(w.events)])
 	clear(w.segments[:cap(w.segments)])
+	clear(w.together[:cap(w.together)])
+	for i, s := range w.shared {
+		w.shared[i] = shared{bytes: s.bytes[:0]}
+	}
 }

@@ -40,7 +40,7 @@ func (s *Server) websocket(c echo.Context) error {
 	}
 	v := &conversation{server: s}
 	refusal := v.prepare(c)
-	f := &feed{id: newConnectionID(v.user()), transport: ws{}, claims: v.claims}
+	f := s.hub.newFeed(ws{}, v.claims, newConnectionID(v.user()))
 	if refusal == nil {
 		refusal = s.admit(&f.admission, r, v.claims, &s.open.websocket)
 	}

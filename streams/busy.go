@@ -57,5 +57,6 @@ func (c *channel) calm() {
 }
 
 func (c *channel) quiet() bool {
-	return c.accounted == 0 && len(c.subscribed) > 0 && c.waiting == len(c.subscribed)
+	open, waiting := c.count()
+	return c.accounted == 0 && open > 0 && waiting == open
 }

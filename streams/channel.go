@@ -26,10 +26,9 @@ type channel struct {
 	checkDue   bool          // it is in broker.checks, guarded by that
 	ready      chan struct{} // closed once the tail knows where the channel stands
 	tail       tail
-	behind     waitlist        // wait for a page of history
-	pages      []*page         // oldest first
-	subscribed []*Subscription // all that are open, those that wait for the next event first
-	waiting    int             // how many these are
+	behind     waitlist   // wait for a page of history
+	pages      []*page    // oldest first
+	audiences  []audience // all subscriptions that are open
 	aheadSince time.Time
 	accounted  int // bytes of tail and pages that the broker's budget counts
 	paged      int // those of pages among them

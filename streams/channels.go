@@ -66,7 +66,7 @@ func (b *Broker) Readers(name string, limit int) (readers []Reader, more bool) {
 	}
 	c.eachReader(func(s *Subscription) bool {
 		if more = len(readers) == limit; !more {
-			readers = append(readers, Reader{s.waiter, s.position, s.behind()})
+			readers = append(readers, Reader{s.waiter, s.position, s.lag()})
 		}
 		return !more
 	})
@@ -122,8 +122,9 @@ func (c *channel) state() ChannelState {
 	behind := c.lag()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	open, _ := c.count()
 	return ChannelState{
-		Name: c.name, Readers: len(c.subscribed), Last: c.tail.newest,
+		Name: c.name, Readers: open, Last: c.tail.newest,
 		Events: len(c.tail.events), Bytes: c.accounted, Behind: behind,
 	}
 }
@@ -133,7 +134,7 @@ func (c *channel) lag() (most uint64) {
 		return 0
 	}
 	c.eachReader(func(s *Subscription) bool {
-		most = max(most, s.behind())
+		most = max(most, s.lag())
 		return true
 	})
 	return most
@@ -143,7 +144,8 @@ func (c *channel) lag() (most uint64) {
 func (c *channel) allWait() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.waiting == len(c.subscribed)
+	open, waiting := c.count()
+	return waiting == open
 }
 
 // eachReader calls f, with the channel locked, until it returns false. The
@@ -158,22 +160,27 @@ func (c *channel) eachReader(f func(*Subscription) bool) {
 func (c *channel) someReaders(from int, f func(*Subscription) bool) (more bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if from >= len(c.subscribed) {
-		return false
-	}
-	some := c.subscribed[from:]
-	for _, s := range some[:min(len(some), readersAtOnce)] {
-		if !f(s) {
-			return false
+	left := readersAtOnce
+	for i := range c.audiences {
+		subs := c.audiences[i].subs
+		some := subs[min(from, len(subs)):]
+		from -= len(subs) - len(some)
+		for _, s := range some {
+			if left--; left < 0 {
+				return true
+			}
+			if !f(s) {
+				return false
+			}
 		}
 	}
-	return len(some) > readersAtOnce
+	return false
 }
 
-// behind is how many events follow the position. The channel is locked.
-func (s *Subscription) behind() uint64 {
+// lag is how many events follow the position. The channel is locked.
+func (s *Subscription) lag() uint64 {
 	newest := s.channel.tail.newest
-	if s.waits == forEvent || newest.N <= s.position.N {
+	if s.channel.awaits(s) || newest.N <= s.position.N {
 		return 0
 	}
 	return newest.N - s.position.N

@@ -4,8 +4,9 @@ import "sync/atomic"
 
 // Waiter is told when it is worth calling Next again.
 type Waiter interface {
-	// Wake is called once after each Next that returned Current or nothing.
-	// It must not block, nor call the subscription.
+	// Wake is called once after each Next that returned Current or nothing,
+	// unless the waiter is a [Member]. It must not block, nor call the
+	// subscription.
 	Wake(*Subscription)
 }
 
@@ -34,11 +35,12 @@ type Subscription struct {
 	due     atomic.Bool
 
 	// Guarded by channel.mu.
-	waits      waits
+	behind     bool // it waits for a page of history: it stands in channel.behind
 	awaited    bool // it waits, or waited, for what comes next
 	resuming   bool // not yet counted as a resume
 	closed     bool
-	place      uint32        // in channel.subscribed
+	audience   uint16        // its number in channel.audiences
+	place      uint32        // in the audience
 	prev, next *Subscription // in channel.behind
 	number     uint64        // of the tail's event that comes next; 0: to be found by position
 	live       uint64        // the tail's end when it began: it was not there for what came live before
@@ -62,6 +64,9 @@ func (b *Batch) Empty() bool { return b.Gap == nil && len(b.Events) == 0 }
 // Channel returns the channel's name.
 func (s *Subscription) Channel() string { return s.channel.name }
 
+// Waiter returns who the subscription was made for.
+func (s *Subscription) Waiter() Waiter { return s.waiter }
+
 // Due reports whether Next may have something to say.
 func (s *Subscription) Due() bool { return s.due.Load() }
 
@@ -83,8 +88,9 @@ func (s *Subscription) Next(dst []*Event, bytes int) Batch {
 	b := Batch{Events: dst, From: s.position}
 	switch {
 	case s.closed:
-	case s.waits != forNothing:
-		b.Current = s.waits == forEvent
+	case s.behind:
+	case c.awaits(s):
+		b.Current = true
 	case s.doubt != nil && s.doubt.gap != nil:
 		b.Gap = s.doubt.gap
 		s.endDoubt()

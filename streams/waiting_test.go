@@ -8,23 +8,45 @@ import (
 	"pgregory.net/rapid"
 )
 
+// member is a waiter of a crowd that keeps what it is woken with.
+type member struct{ *mob }
+
+type mob struct{ woken []*Woken }
+
+func (m *mob) WakeAll(w *Woken)   { m.woken = append(m.woken, w) }
+func (m member) Crowd() Crowd     { return m.mob }
+func (member) Wake(*Subscription) {}
+
 // TestWaitingAgainstModel: whoever comes, goes, begins to wait and is woken,
-// a channel's subscriptions stand where they say, and those that wait first.
+// alone or with its crowd, a channel's subscriptions stand where they say, and
+// those that wait first.
 func TestWaitingAgainstModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := &channel{broker: &Broker{}}
 		waits := map[*Subscription]bool{}
+		crowds := []*mob{{}, {}}
 		some := func(waiting bool) *Subscription {
-			for _, s := range c.subscribed {
-				if waits[s] == waiting {
-					return s
+			for _, a := range c.audiences {
+				for _, s := range a.subs {
+					if waits[s] == waiting {
+						return s
+					}
 				}
 			}
 			return nil
 		}
+		woken := func(s *Subscription) {
+			if !waits[s] || !s.Due() {
+				t.Fatal("woken, and did not wait")
+			}
+			waits[s] = false
+		}
 		t.Repeat(map[string]func(*rapid.T){
-			"come": func(*rapid.T) {
-				s := &Subscription{channel: c}
+			"come": func(t *rapid.T) {
+				s := &Subscription{channel: c, waiter: NewSignal()}
+				if n := rapid.IntRange(0, 2).Draw(t, "crowd"); n < 2 {
+					s.waiter = member{crowds[n]}
+				}
 				c.enlist(s)
 				waits[s] = false
 			},
@@ -47,21 +69,35 @@ func TestWaitingAgainstModel(t *testing.T) {
 				}
 			},
 			"wake all": func(t *rapid.T) {
-				for _, s := range c.takeWaiting().subs {
-					if !waits[s] || !s.Due() {
-						t.Fatal("woken, and did not wait")
+				w := c.takeWaiting()
+				alone := slices.Clone(w.subs)
+				w.wake()
+				for _, s := range alone {
+					woken(s)
+				}
+				for _, m := range crowds {
+					for _, w := range m.woken {
+						for w.Len() > 2 {
+							for _, s := range w.Take(nil, 2) {
+								woken(s)
+							}
+						}
+						for _, s := range w.Take(nil, 2) {
+							woken(s)
+						}
 					}
-					waits[s] = false
+					m.woken = nil
 				}
 			},
 			"": func(t *rapid.T) {
-				if len(c.subscribed) != len(waits) {
-					t.Fatalf("%d subscriptions, want %d", len(c.subscribed), len(waits))
+				if open, _ := c.count(); open != len(waits) {
+					t.Fatalf("%d subscriptions, want %d", open, len(waits))
 				}
-				for i, s := range c.subscribed {
-					first := i < c.waiting
-					if int(s.place) != i || waits[s] != first || (s.waits == forEvent) != first {
-						t.Fatalf("at %d of %d waiting: place %d, waits %v", i, c.waiting, s.place, waits[s])
+				for n, a := range c.audiences {
+					for i, s := range a.subs {
+						if int(s.place) != i || int(s.audience) != n || waits[s] != (i < a.waiting) || c.awaits(s) != waits[s] {
+							t.Fatalf("at %d of %d waiting: place %d, waits %v", i, a.waiting, s.place, waits[s])
+						}
 					}
 				}
 				if quiet := len(waits) > 0 && !slices.Contains(slices.Collect(maps.Values(waits)), false); c.quiet() != quiet {

@@ -7,7 +7,7 @@ type waitlist struct {
 }
 
 func (l *waitlist) add(s *Subscription) {
-	s.waits, s.prev, s.next = forPage, l.last, nil
+	s.behind, s.prev, s.next = true, l.last, nil
 	if l.last != nil {
 		l.last.next = s
 	} else {
@@ -27,7 +27,7 @@ func (l *waitlist) remove(s *Subscription) {
 	} else {
 		l.last = s.prev
 	}
-	s.waits, s.prev, s.next = forNothing, nil, nil
+	s.behind, s.prev, s.next = false, nil, nil
 }
 
 // take removes the subscriptions that match and returns them, to be woken once
@@ -38,7 +38,6 @@ func (l *waitlist) take(match func(*Subscription) bool) *wakeup {
 		next := s.next
 		if match(s) {
 			l.remove(s)
-			s.due.Store(true)
 			w.subs = append(w.subs, s)
 		}
 		s = next
