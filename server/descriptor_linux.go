@@ -15,11 +15,11 @@ import (
 // goroutine to wait in. It is read and written without waiting, and its poller
 // tells when that goes on.
 type descriptor struct {
+	mu     sync.Mutex // held while fd is used, so that it stays this connection's
+	fd     int        // -1 once closed
 	poller *poller
 	number uint32 // tells it from earlier ones with the same file descriptor
 
-	mu     sync.Mutex // held while fd is used, so that it stays this connection's
-	fd     int        // -1 once closed
 	reader reader     // to be told of what the peer sends, nil while it reads
 	unread bool       // something came while nobody was to be told
 	full   *feed      // waits to write
@@ -51,6 +51,9 @@ func takeDescriptor(conn net.Conn, p *poller) (*descriptor, bool) {
 	tcp.Close()
 	return d, true
 }
+
+// fetch brings what the others need into the processor's cache.
+func (d *descriptor) fetch() int { return int(d.number) }
 
 // tryWrite implements [outlet].
 func (d *descriptor) tryWrite(b []byte) (written int, err error) {

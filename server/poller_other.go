@@ -20,6 +20,7 @@ func (*poller) run(context.Context) {}
 
 func takeDescriptor(net.Conn, *poller) (*descriptor, bool) { return nil, false }
 
+func (*descriptor) fetch() int                   { return 0 }
 func (*descriptor) tryWrite([]byte) (int, error) { return 0, errors.ErrUnsupported }
 func (*descriptor) awaitWritable(*feed) error    { return errors.ErrUnsupported }
 func (*descriptor) readNow([]byte) (int, error)  { return 0, errors.ErrUnsupported }

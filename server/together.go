@@ -54,6 +54,7 @@ func (w *worker) deliverTogether(subs []*streams.Subscription) {
 // claim returns the subscriptions whose feeds need nothing but what follows
 // them. These are being delivered to from now on; the others were.
 func (w *worker) claim(subs []*streams.Subscription) []*streams.Subscription {
+	w.fetch(subs)
 	plain := subs[:0]
 	for _, s := range subs {
 		switch f := feedOf(s); {
@@ -65,6 +66,21 @@ func (w *worker) claim(subs []*streams.Subscription) []*streams.Subscription {
 		}
 	}
 	return plain
+}
+
+// fetch reads a little of all that delivering to the feeds takes: the processor
+// has many plain reads under way at once, but goes from one lock to the next
+// only when it has the first.
+func (w *worker) fetch(subs []*streams.Subscription) {
+	for _, s := range subs {
+		f := feedOf(s)
+		if f.worker == w {
+			w.fetched++
+		}
+		if d, ok := f.outlet.(*descriptor); ok {
+			w.fetched += d.fetch()
+		}
+	}
 }
 
 func feedOf(s *streams.Subscription) *feed { return s.Waiter().(*feed) }
