@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -113,7 +114,7 @@ func (l *Limits) check() error {
 		return fmt.Errorf("server: Limits.FeedChannels is at most %d", streams.MaxCursor)
 	}
 	if l.MessageRate <= 0 || l.Connections < 0 || l.ConnectionsPerIP < 0 || l.ConnectionsPerUser < 0 {
-		return fmt.Errorf("server: a limit is negative, or MessageRate 0")
+		return errors.New("server: a limit is negative, or MessageRate 0")
 	}
 	return nil
 }

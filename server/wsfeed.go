@@ -126,8 +126,9 @@ func (v *conversation) accept(c echo.Context) bool {
 	return true
 }
 
-// maxMessage is the size over which a message ends the connection: well over
-// what data of that size, escaped and with the other members, can need.
+// maxMessage is the size over which a message ends the connection: more than
+// data of that size needs with the other members, whatever of its text is
+// escaped (4 bytes become 12 at the most; control characters 1 become 6).
 func maxMessage(data int) int64 { return int64(4*data + 8<<10) }
 
 // run serves the client until the connection ends, or as long as it has

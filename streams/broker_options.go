@@ -19,6 +19,7 @@ type BrokerOptions struct {
 	// Memory is how many bytes all tails and pages of history hold at most,
 	// default 64 MiB; pages that somebody is just reading can be up to 12 MiB
 	// beyond it. While it is exceeded more is read from the log, and later.
+	// Each Form of an event that somebody asked for takes about as much again.
 	Memory int64
 
 	TailAge    time.Duration // what is older is for the log to answer, default 1 min

@@ -133,7 +133,7 @@ func redisOptions(o RedisOptions) (*redis.Options, error) {
 	options.DialTimeout = cmp.Or(o.DialTimeout, options.DialTimeout, 3*time.Second)
 	options.ReadTimeout = cmp.Or(o.ReadTimeout, options.ReadTimeout, 3*time.Second)
 	options.WriteTimeout = cmp.Or(o.WriteTimeout, options.WriteTimeout, 3*time.Second)
-	options.PipelinePoolSize = redisSenders
+	options.PipelinePoolSize = redisSenders + 1 // and looks at many heads, which appends do not wait for
 	options.ContextTimeoutEnabled = true
 
 	// A script whose answer was lost must not run again, and the library's own
