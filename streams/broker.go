@@ -146,12 +146,23 @@ func (b *Broker) eachChannel(f func(*channel)) {
 }
 
 // pause waits, or until the broker is closed.
-func (b *Broker) pause(d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
+func (b *Broker) pause(d time.Duration) { pause(b.ctx, d) }
+
+// pause waits, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
 	select {
-	case <-t.C:
-	case <-b.ctx.Done():
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// signal makes a channel readable that has room for one.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }
 

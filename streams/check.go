@@ -22,10 +22,7 @@ const headsAtOnce = 512
 // check has a channel's tail compared with the log soon.
 func (b *Broker) check(c *channel) {
 	b.checks.add(c)
-	select {
-	case b.checks.signal <- struct{}{}:
-	default:
-	}
+	signal(b.checks.signal)
 }
 
 func (k *checks) add(c *channel) {

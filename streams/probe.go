@@ -146,10 +146,3 @@ func (p *probe) Deliver(e *Event) {
 
 // Resync notes that the event of the probe may have been missed.
 func (p *probe) Resync() { signal(p.missed) }
-
-func signal(c chan<- struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
-}

@@ -99,15 +99,6 @@ func (r *Redis) follow(ctx context.Context) {
 	}
 }
 
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
-
 // session follows over one connection, until that fails or ctx is done.
 //
 // The library would make a new connection by itself, at a time of its own and

@@ -49,10 +49,7 @@ func (s *redisFollowed) change(name string) {
 	if s.conn != nil {
 		s.changed[name] = struct{}{}
 	}
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
+	signal(s.wake)
 }
 
 // takeChanged returns what is to be subscribed to and what is not any more.

@@ -15,12 +15,7 @@ const (
 )
 
 // sweepSoon asks for a sweep because the budget is exceeded.
-func (b *Broker) sweepSoon() {
-	select {
-	case b.sweeps <- struct{}{}:
-	default:
-	}
-}
+func (b *Broker) sweepSoon() { signal(b.sweeps) }
 
 // runSweeps forgets what is too old, and leaves channels nobody reads.
 func (b *Broker) runSweeps() {
