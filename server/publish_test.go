@@ -1,19 +1,13 @@
 package server
 
 import (
-	"bufio"
-	"context"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"runnel/auth"
-	"runnel/streams"
 )
 
 const (
@@ -205,122 +199,5 @@ func TestPublishFailsWithItsLog(t *testing.T) {
 	n.wantCode(r, http.StatusServiceUnavailable, codeUnavailable)
 	if r.Header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
-	}
-}
-
-// A body that comes slower than BodyWait holds nothing for longer.
-func TestSlowBodiesAreCut(t *testing.T) {
-	n := startNode(t, func(c *Config, _ *auth.Config) {
-		c.Limits = DefaultLimits()
-		c.Limits.BodyWait = 50 * time.Millisecond
-	})
-	for _, token := range []string{testAPIKey, "nonsense"} { // read by the handler, and left unread
-		conn, err := net.Dial("tcp", strings.TrimPrefix(n.url, "http://"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		fmt.Fprintf(conn, "POST /channels/c/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer %s\r\nContent-Length: 10\r\n\r\n1", token)
-		conn.SetDeadline(time.Now().Add(10 * time.Second))
-		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if resp.StatusCode != 400 && resp.StatusCode != 401 {
-			t.Errorf("status %d", resp.StatusCode)
-		}
-		if _, err := io.Copy(io.Discard, conn); err != nil {
-			t.Errorf("the connection was not closed: %v", err)
-		}
-	}
-}
-
-// TestDeadlinesAreTheRequestsOwn: what a request was given to be answered in
-// does not count for the next one on its connection.
-func TestDeadlinesAreTheRequestsOwn(t *testing.T) {
-	n := startNode(t, demo, func(c *Config, _ *auth.Config) {
-		c.Limits = DefaultLimits()
-		c.Limits.AnswerWait = 300 * time.Millisecond
-	})
-	conn, err := net.Dial("tcp", strings.TrimPrefix(n.url, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(10 * time.Second))
-	r := bufio.NewReader(conn)
-	for _, request := range []string{
-		"GET /healthz", "OPTIONS /tickets", "GET /metrics", "GET /nothing", "GET /debug/pprof/trace?seconds=0.5",
-		"GET /channels/a/events?last_event_id=earliest&wait=500ms", "GET /metrics",
-	} {
-		fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: localhost\r\n\r\n", request)
-		resp, err := http.ReadResponse(r, nil)
-		if err != nil {
-			t.Fatalf("%s: %v", request, err)
-		}
-		if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-			t.Fatalf("%s: %v", request, err)
-		}
-		time.Sleep(350 * time.Millisecond) // the deadline passes
-	}
-}
-
-func TestDraftKeysAreBoundedAndTheirPublishersOwn(t *testing.T) {
-	key := func(user, k string) string {
-		d, err := draftKey(&auth.Claims{Subject: user}, &k)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return d
-	}
-	seen := map[string]bool{}
-	for _, k := range []string{key("a", "b"), key("ab", ""+"c"), key("a", "bc"), key("a", strings.Repeat("x", 256))} {
-		if seen[k] || len(k) > 32 {
-			t.Errorf("key %q", k)
-		}
-		seen[k] = true
-	}
-	if again := key("a", "b"); !seen[again] {
-		t.Error("not the same twice")
-	}
-}
-
-// lateLog answers appends to the channel "late" when nobody waits any more.
-type lateLog struct {
-	streams.Log
-	says error
-}
-
-func (l *lateLog) Append(ctx context.Context, channel string, keep streams.Retention, drafts []streams.Draft) ([]streams.Result, error) {
-	if channel != "late" {
-		return l.Log.Append(ctx, channel, keep, drafts)
-	}
-	<-ctx.Done()
-	return nil, fmt.Errorf("%w: %w", l.says, ctx.Err())
-}
-
-// TestTheLogSaysWhatBecameOfALateAppend: only what the log may have taken has
-// an unknown outcome; what never came to be sent may be repeated without a key.
-func TestTheLogSaysWhatBecameOfALateAppend(t *testing.T) {
-	for _, c := range []struct {
-		says   error
-		status int
-		code   string
-	}{
-		{streams.ErrUnavailable, http.StatusServiceUnavailable, codeUnavailable},
-		{streams.ErrUnknownOutcome, http.StatusGatewayTimeout, codeUnknownOutcome},
-	} {
-		n := startNode(t, func(c *Config, _ *auth.Config) {
-			c.Limits = DefaultLimits()
-			c.Limits.PublishWait = 20 * time.Millisecond
-		})
-		broker := streams.NewBroker(streams.BrokerOptions{Log: &lateLog{n.store, c.says}, Node: "n1"})
-		defer broker.Close()
-		n.Server.broker = broker
-		n.wantCode(n.publish("/channels/late/events", asJSON, "1"), c.status, c.code)
-		got := n.batch(asJSON, `[{"channel":"late","data":1},{"channel":"c","data":1}]`, testAPIKey)
-		if outcomes := outcomesOf(got); outcomes != c.code+" id" {
-			t.Errorf("a batch: %s", outcomes)
-		}
 	}
 }

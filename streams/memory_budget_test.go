@@ -1,0 +1,166 @@
+package streams_test
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"runnel/streams"
+)
+
+// TestMemoryOldestGoesFirst fills two channels one after the other: what does
+// not fit goes from the one that was filled first.
+func TestMemoryOldestGoesFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory(t, 1<<20)
+		body := strings.Repeat("x", 1000)
+		for _, channel := range []string{"old", "new"} {
+			for range 600 {
+				appendText(t, m, channel, day, body, "")
+				time.Sleep(time.Millisecond)
+			}
+		}
+		older, newer := readAll(t, m, "old"), readAll(t, m, "new")
+		if n := len(newer.Events); n != 600 {
+			t.Fatalf("the newer channel has %d events", n)
+		}
+		n := len(older.Events)
+		if n < 200 || n > 300 || older.Events[n-1].ID != older.Last || older.Last.N != 600 {
+			t.Fatalf("the older channel has %d events up to %v, last %v", n, older.Events[n-1].ID, older.Last)
+		}
+	})
+}
+
+// TestMemoryOldestOfTwo fills two channels by turns: both keep what is younger
+// than the same time.
+func TestMemoryOldestOfTwo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory(t, 1<<20)
+		for i := range 1200 {
+			appendText(t, m, []string{"a", "b"}[i%2], day, strings.Repeat("x", 1000), "")
+			time.Sleep(time.Millisecond)
+			if i < 1000 {
+				continue
+			}
+			a, b := readAll(t, m, "a").Events[0].ID, readAll(t, m, "b").Events[0].ID
+			if apart := int(a.Ms) - int(b.Ms); apart < -1 || apart > 1 || a.N < 50 {
+				t.Fatalf("one channel goes back to %v, the other to %v", a, b)
+			}
+		}
+	})
+}
+
+// TestMemoryMadeUpChannels has clients make up names, by each method.
+func TestMemoryMadeUpChannels(t *testing.T) {
+	const budget, names = 2 << 20, 40_000
+	m := newMemory(t, budget)
+	kept := appendText(t, m, "followed", day, "x", "")
+	defer m.Follow("followed", &silent{})()
+	before := heapInUse()
+	for i := range names {
+		name := fmt.Sprintf("%0100d", i)
+		switch i % 4 {
+		case 0:
+			headOf(t, m, name)
+		case 1:
+			readAll(t, m, name)
+		case 2:
+			m.Follow(name, &silent{})()
+		case 3:
+			appendText(t, m, name, day, "", name)
+		}
+	}
+	if grown := heapInUse() - before; grown > 2*budget {
+		t.Fatalf("%d names took %d MiB of a budget of %d", names, grown>>20, budget>>20)
+	}
+	if head := headOf(t, m, "followed"); head.Last != kept {
+		t.Fatalf("the followed channel's head is %v, was %v", head.Last, kept)
+	}
+	runtime.KeepAlive(m)
+}
+
+// TestMemoryReadersTakeNothing: whatever names are read, nobody's history goes
+// for it.
+func TestMemoryReadersTakeNothing(t *testing.T) {
+	const budget, names = 1 << 20, 20_000
+	m := newMemory(t, budget)
+	body := strings.Repeat("x", 1000)
+	for range 800 {
+		appendText(t, m, "kept", day, body, "")
+	}
+	first := headOf(t, m, "0")
+	for i := range names {
+		name := fmt.Sprint(i)
+		headOf(t, m, name)
+		readAll(t, m, name)
+		m.Follow(name, &silent{})()
+	}
+	if n := len(readAll(t, m, "kept").Events); n != 800 {
+		t.Errorf("%d of 800 events are left", n)
+	}
+	if again := headOf(t, m, "0"); again != first {
+		t.Errorf("an empty channel stands at %v, was told to stand at %v", again, first)
+	}
+}
+
+// TestMemoryManyKeys: idempotency keys count too.
+func TestMemoryManyKeys(t *testing.T) {
+	const budget = 1 << 20
+	m := newMemory(t, budget)
+	few := streams.Retention{Count: 1, Age: time.Hour}
+	before := heapInUse()
+	for i := range 20_000 {
+		appendText(t, m, "a", few, "x", fmt.Sprintf("%0200d", i))
+	}
+	if grown := heapInUse() - before; grown > 2*budget {
+		t.Fatalf("the keys took %d MiB of a budget of %d", grown>>20, budget>>20)
+	}
+	last := headOf(t, m, "a").Last
+	if again := appendText(t, m, "a", few, "x", fmt.Sprintf("%0200d", 19_999)); again != last {
+		t.Fatalf("the newest key is forgotten: %v, then %v", last, again)
+	}
+	runtime.KeepAlive(m)
+}
+
+func heapInUse() int64 {
+	runtime.GC()
+	var s runtime.MemStats
+	runtime.ReadMemStats(&s)
+	return int64(s.HeapAlloc)
+}
+
+type silent struct{}
+
+func (*silent) Deliver(*streams.Event) {}
+func (*silent) Resync()                {}
+
+// TestMemoryBudgetUnderLoad has many fill a small budget at once, and checks
+// that what is counted is what is there.
+func TestMemoryBudgetUnderLoad(t *testing.T) {
+	m := newMemory(t, 256<<10)
+	var all sync.WaitGroup
+	for p := range 8 {
+		all.Go(func() {
+			for i := range 2000 {
+				name := fmt.Sprint("c", (i*7+p)%50)
+				appendText(t, m, name, day, strings.Repeat("x", i%300), fmt.Sprint(p, i))
+				headOf(t, m, fmt.Sprint(p, "/", i))
+			}
+		})
+	}
+	all.Wait()
+	total := 0
+	for i := range 50 {
+		page := readAll(t, m, fmt.Sprint("c", i))
+		for _, e := range page.Events {
+			total += e.Size()
+		}
+	}
+	if total == 0 || total > 256<<10 {
+		t.Fatalf("%d bytes of events in a budget of %d", total, 256<<10)
+	}
+}

@@ -1,0 +1,112 @@
+package streams_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"runnel/streams"
+	"runnel/streams/streamstest"
+)
+
+// A full Redis takes nothing and still answers readers.
+func TestRedisFull(t *testing.T) {
+	server := streamstest.StartRedis(t)
+	log, plain := openRedis(t, server), plainClient(t, server)
+	add(t, log, "a", text("1"))
+	plain.ConfigSet(t.Context(), "maxmemory", "1")
+	for _, d := range []streams.Draft{text("2"), {Data: []byte("3"), Ephemeral: true, Key: "k"}} {
+		if _, err := log.Append(t.Context(), "a", aDay, []streams.Draft{d}); !errors.Is(err, streams.ErrUnavailable) {
+			t.Error(err)
+		}
+	}
+	if page := read(t, log, "a", everything); len(page.Events) != 1 {
+		t.Errorf("%+v", page)
+	}
+	if _, err := log.Heads(t.Context(), []string{"a"}); err != nil {
+		t.Error(err)
+	}
+	plain.ConfigSet(t.Context(), "maxmemory", "0")
+	if id := add(t, log, "a", text("2"))[0]; id.N != 2 {
+		t.Error(id)
+	}
+}
+
+// A Redis that takes no writes cannot say where a channel begins that it never
+// heard of. Nobody else waits for that.
+func TestBrokerRedisTakesNoWrites(t *testing.T) {
+	server := streamstest.StartRedis(t)
+	log, plain := openRedis(t, server), plainClient(t, server)
+	last := add(t, log, "known", text("1"))[0]
+	broker := streams.NewBroker(streams.BrokerOptions{Log: log, Node: "n", ProbeEvery: time.Hour})
+	defer broker.Close()
+	within(t, 10*time.Second, "the node to be ready", func() bool { return broker.Ready() == nil })
+	plain.ConfigSet(t.Context(), "min-replicas-to-write", "1")
+	subscribe := func(channel string, wait time.Duration) (*streams.Subscription, error) {
+		ctx, cancel := context.WithTimeout(t.Context(), wait)
+		defer cancel()
+		s, err := broker.Subscribe(ctx, channel, streams.Now(), streams.NewSignal())
+		if err == nil {
+			t.Cleanup(s.Close)
+		}
+		return s, err
+	}
+	if _, err := subscribe("new", 100*time.Millisecond); !errors.Is(err, streams.ErrUnavailable) {
+		t.Fatalf("a channel that cannot begin: %v", err)
+	}
+	s, err := subscribe("known", 10*time.Second)
+	if err != nil || s.Position() != last {
+		t.Fatalf("a channel beside it: %v", err)
+	}
+	plain.ConfigSet(t.Context(), "min-replicas-to-write", "0")
+	if _, err := subscribe("new", 10*time.Second); err != nil {
+		t.Errorf("once it does: %v", err)
+	}
+}
+
+// A master that was demoted takes nothing and says nothing about positions.
+func TestRedisDemoted(t *testing.T) {
+	master, server := streamstest.StartRedis(t), streamstest.StartRedis(t)
+	log, plain := openRedis(t, server), plainClient(t, server)
+	add(t, log, "a", text("1"))
+	host, port, _ := strings.Cut(master.Addr, ":")
+	if err := plain.ReplicaOf(t.Context(), host, port).Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []streams.Draft{text("2"), {Data: []byte("3"), Ephemeral: true}} {
+		if _, err := log.Append(t.Context(), "a", aDay, []streams.Draft{d}); !errors.Is(err, streams.ErrUnavailable) {
+			t.Error(err)
+		}
+	}
+	if _, err := log.Range(t.Context(), "a", everything); !errors.Is(err, streams.ErrUnavailable) {
+		t.Error(err)
+	}
+	if _, err := log.Heads(t.Context(), []string{"a"}); !errors.Is(err, streams.ErrUnavailable) {
+		t.Error(err)
+	}
+}
+
+// With too few replicas nothing is appended, and history is still there; heads
+// that are due to be renewed are told all the same.
+func TestRedisTooFewReplicas(t *testing.T) {
+	server := streamstest.StartRedis(t)
+	log, plain := openRedis(t, server), plainClient(t, server)
+	add(t, log, "a", text("1"))
+	plain.ConfigSet(t.Context(), "min-replicas-to-write", "1")
+	if _, err := log.Append(t.Context(), "a", aDay, []streams.Draft{text("2")}); !errors.Is(err, streams.ErrUnavailable) {
+		t.Error(err)
+	}
+	if page := read(t, log, "a", everything); len(page.Events) != 1 {
+		t.Errorf("%+v", page)
+	}
+	plain.ConfigSet(t.Context(), "min-replicas-to-write", "0")
+	plain.PExpire(t.Context(), "runnel:{a}:head", time.Hour) // due to be renewed
+	plain.ConfigSet(t.Context(), "min-replicas-to-write", "1")
+	for range 20 * 256 { // a look in 256 would renew it
+		if heads, err := log.Heads(t.Context(), []string{"a"}); err != nil || heads[0].Last.N != 1 {
+			t.Fatalf("%+v, %v", heads, err)
+		}
+	}
+}
