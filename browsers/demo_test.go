@@ -83,6 +83,8 @@ func TestDemoPublish(t *testing.T) {
 		t.Fatalf("the page's curl command: %v\n%s", err, out)
 	}
 	d.untilBoth(2)
+	d.click(`[data-copy="curl-publish"]`)
+	d.untilText(`[data-copy="curl-publish"]`, "Copied")
 	d.clean()
 
 	d.set("#publish-form textarea", "{bad")

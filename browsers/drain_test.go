@@ -117,15 +117,15 @@ func holdFeeds(t testing.TB, hub string, count int) (release func()) {
 	t.Cleanup(cancel)
 	for range count {
 		// Those that the proxy cut count until the hub has noticed.
-		within(t, "a feed is let in", func() bool { return openFeed(ctx, t, hub) })
+		within(t, "a feed is let in", func() bool { return openFeed(ctx, t, hub+"/channels/held/events") })
 	}
 	return cancel
 }
 
 // openFeed opens a feed that ends with ctx, and reports whether it was let in.
-func openFeed(ctx context.Context, t testing.TB, hub string) bool {
+func openFeed(ctx context.Context, t testing.TB, url string) bool {
 	t.Helper()
-	req, err := http.NewRequestWithContext(ctx, "GET", hub+"/channels/held/events", nil)
+	req, err := http.NewRequestWithContext(ctx, "GET", url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package browsers
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -28,10 +29,13 @@ func TestOperatorNode(t *testing.T) {
 		t.Errorf("the page shows %s, it began with %s", at, own)
 	}
 	two.Stop()
-	d.until("a node that is gone and was not chosen is not offered, the chosen one stays", `document.querySelectorAll("#node select option").length === 2`)
+	d.until("the chosen node is gone, and stays", `document.querySelector("#node").dataset.state === "gone" && document.querySelectorAll("#node select option").length === 2`)
 	d.run(fmt.Sprintf(`(() => { const s = document.querySelector("#node select"); s.value = %q; s.dispatchEvent(new Event("change")); })()`, own))
-	d.until("the node that ended is not offered", `document.querySelectorAll("#node select option").length === 1`)
+	d.until("the node that ended is not offered", live+` && document.querySelectorAll("#node select option").length === 1`)
 	d.clean()
+	one.Kill()
+	one.Restart()
+	d.until("the node that took the place of this one", live+fmt.Sprintf(` && document.querySelector("#node select").value === %q`, one.Name))
 }
 
 func TestOperatorChannel(t *testing.T) {
@@ -70,6 +74,34 @@ func TestOperatorChannel(t *testing.T) {
 	d.until("the refusal", `document.querySelector("#channel .outcome.bad")`)
 }
 
+// TestOperatorPages: more channels than a page has are turned over, and one is
+// looked into from the list.
+func TestOperatorPages(t *testing.T) {
+	t.Parallel()
+	hub := hubtest.Start(t)
+	var names []string
+	for i := range 30 {
+		names = append(names, fmt.Sprintf("page:%02d", i))
+	}
+	openFeed(t.Context(), t, hub.URL+"/events?"+url.Values{"channel": names}.Encode())
+	(&publisher{t: t, url: hub.URL, channel: "page:07"}).publish(1)
+	d := openPage(t, hub, "/operator")
+	d.set(`#channels input`, "page:")
+	d.run(`document.querySelector("#channels input").dispatchEvent(new Event("input"))`)
+	listed := func(what string, first, count int) {
+		t.Helper()
+		d.until(what, fmt.Sprintf(`((rows) => rows.length === %d && rows[0].textContent === "page:%02d")(document.querySelectorAll("#channels [data-channel]"))`, count, first))
+	}
+	listed("the first page", 0, 25)
+	d.click(`#channels [data-part="next"]`)
+	listed("the next", 25, 5)
+	d.click(`#channels [data-part="first"]`)
+	listed("the first again", 0, 25)
+	d.click(`#channels [data-channel="page:07"]`)
+	d.until("its event", `document.querySelectorAll("#channel li").length === 1 && document.querySelector("#channel input").value === "page:07"`)
+	d.clean()
+}
+
 // TestOperatorToken: with keys the page asks for a token, which stands in no
 // URL, and says what the token does not allow.
 func TestOperatorToken(t *testing.T) {
@@ -95,9 +127,9 @@ func TestOperatorToken(t *testing.T) {
 	d.click(`#channel .test button`)
 	d.until("no right to publish", `document.querySelector("#channel .outcome.bad")`)
 	d.mu.Lock()
-	for _, url := range d.requests {
-		if strings.Contains(url, admin) {
-			t.Errorf("the token stands in %s", url)
+	for _, at := range d.requests {
+		if strings.Contains(at, admin) {
+			t.Errorf("the token stands in %s", at)
 		}
 	}
 	d.mu.Unlock()

@@ -5,6 +5,7 @@
 //   event(envelope) of any of the channels
 //   gap(gap)        what is missing
 //   trouble(error)  why it does not come
+//   welcome(data)   what the hub says of itself, if anybody wants to know
 
 import { address, Refused } from "./session.js";
 
@@ -75,7 +76,10 @@ export class Feed {
         this.#alive(message);
         handle(message.data && JSON.parse(message.data));
       });
-    on("runnel.welcome", () => this.#listener.state("live"));
+    on("runnel.welcome", (welcome) => {
+      this.#listener.welcome?.(welcome);
+      this.#listener.state("live");
+    });
     on("runnel.heartbeat", () => {});
     on("runnel.gap", (gap) => this.#listener.gap?.(gap));
     on("runnel.error", ({ error }) => this.#listener.trouble(new Error(error.message)));

@@ -34,9 +34,11 @@ export function showNode(element, first, trouble) {
   const heard = new Map([[first, Date.now()]]); // nodes, and when
   const samples = [];
   let chosen = first;
+  let answering = first; // the node that this page is connected to
   let feed = null;
   let frame = 0;
 
+  const state = states(element, part.status);
   const draw = () => {
     frame = 0;
     if (samples.length === 0) return;
@@ -46,6 +48,7 @@ export function showNode(element, first, trouble) {
   const event = ({ channel, data, time }) => {
     if (channel === "$nodes") return announced(data.node);
     announced(data.node);
+    state("live");
     samples.push({ ...data, memory_mib: data.memory_bytes / 2 ** 20, time: Date.parse(time) });
     recent(samples);
     frame ||= requestAnimationFrame(draw);
@@ -56,15 +59,20 @@ export function showNode(element, first, trouble) {
       if (other !== chosen && Date.now() - at > goneAfter) heard.delete(other);
     }
     options(part.nodes, [...heard.keys()].sort(), chosen);
+    if (!heard.has(answering) || heard.get(chosen) > Date.now() - goneAfter) return;
+    // It ended. Where it was the one that answered, another one took its place.
+    if (chosen === first && answering !== first) follow((first = answering));
+    else state("gone");
   };
   const follow = (name) => {
     feed?.close();
     chosen = name;
+    heard.set(name, Date.now());
     samples.length = 0;
     facts(part.facts, []);
     part.channel.textContent = `$node:${name}`;
     options(part.nodes, [...heard.keys()].sort(), chosen);
-    feed = new Feed([`$node:${name}`, "$nodes"], { rewind: 120 }, { event, trouble, state: states(element, part.status) });
+    feed = new Feed([`$node:${name}`, "$nodes"], { rewind: 120 }, { event, trouble, state, welcome: ({ node }) => (answering = node) });
     feed.open();
   };
   part.nodes.addEventListener("change", () => follow(part.nodes.value));
