@@ -7,6 +7,7 @@ import { every, facts, make, parts, row, states, whole } from "./show.js";
 
 const rewind = 30;
 const most = 500; // events that are shown
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 
 export function showChannel(element, refused) {
   const part = parts(element);
@@ -96,7 +97,7 @@ function item({ id, event, data, text, from, time }) {
   meta.append(make("span", id ?? "ephemeral", id ? "mono id" : "mono"));
   if (event && event !== "message") meta.append(make("span", event, "kind"));
   if (from) meta.append(make("span", `from ${from}`));
-  const at = make("time", new Date(time ?? Date.now()).toLocaleTimeString());
+  const at = make("time", clock.format(new Date(time ?? Date.now())));
   meta.append(at);
   shown.append(make("pre", text ?? JSON.stringify(data), "data-shown"), meta);
   return shown;
