@@ -11,7 +11,7 @@ import (
 	"runnel/hubtest"
 )
 
-var realIntervals = flag.Bool("real-intervals", false, "let runnel.js have the intervals that pages have, and print how long it takes")
+var realIntervals = flag.Bool("real-intervals", false, "let runnel.js have the intervals that pages have, and what is away be away for a minute; print how long it takes")
 
 // everything is more than any answer of a test has.
 const everything = 1 << 30

@@ -55,6 +55,7 @@ type view struct {
 	hub      string // its URL; the query goes along
 	channels []string
 	cookie   string // a token that the pages' site gets as a cookie first
+	site     string // where the page comes from, "" for the stage
 }
 
 var lastPage atomic.Int64
@@ -92,6 +93,10 @@ func (c *troupe) open(t testing.TB, b *browser, kind string, v view) *page {
 	if v.cookie != "" {
 		query.Set("credentials", "")
 		at = c.site() + "/cookie?" + url.Values{"token": {v.cookie}, "then": {query.Encode()}}.Encode()
+	}
+	if v.site != "" {
+		query.Set("stage", c.site())
+		at = v.site + "/page.html?" + query.Encode()
 	}
 	c.give(b.name, order{Page: number, URL: at})
 	t.Cleanup(func() { c.give(b.name, order{Page: number}) })

@@ -49,12 +49,8 @@ func startStage() (*stage, error) {
 		port: port, done: make(chan struct{}), changed: make(chan struct{}),
 		orders: map[string][]order{}, pages: map[int]*page{}, asked: map[string]bool{},
 	}
-	content, err := fs.Sub(files, "testdata")
-	if err != nil {
-		return nil, err
-	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /", http.FileServerFS(content))
+	mux.Handle("GET /", scenery())
 	mux.HandleFunc("GET /orders", s.giveOrders)
 	mux.HandleFunc("POST /sights", s.collect)
 	mux.HandleFunc("GET /cookie", s.setCookie)
@@ -66,7 +62,16 @@ func startStage() (*stage, error) {
 	return s, nil
 }
 
-// site is the origin of all pages. The name is below localhost, so that
+// scenery serves the pages' files.
+func scenery() http.Handler {
+	content, err := fs.Sub(files, "testdata")
+	if err != nil {
+		panic(err) // they are embedded
+	}
+	return http.FileServerFS(content)
+}
+
+// site is the origin of all pages but a few. The name is below localhost, so that
 // another one beside it is another origin of the same site.
 func (s *stage) site() string { return "http://pages.runnel.localhost:" + s.port }
 

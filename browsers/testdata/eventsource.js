@@ -1,18 +1,18 @@
 // A plain EventSource, opened once: whatever happens, it has to come back by
-// itself. But for one thing: Firefox now and then gives up a feed of another
-// origin when nobody listens there (it takes the refused connection for a
-// refusal by CORS). A page can but make a new one then, which goes on from the
-// last event.
+// itself. But for one thing: Firefox gives up a feed of another origin when
+// nobody listens there (it takes the refused connection for a refusal by CORS).
+// A page can but make a new one then, which goes on from the last event.
 
 const types = [
   "message", "chat", "runnel.welcome", "runnel.heartbeat", "runnel.gap", "runnel.error", "runnel.position",
 ];
-const givesUpOnRefusedConnections = navigator.userAgent.includes("Firefox");
+const isFirefox = navigator.userAgent.includes("Firefox");
 
 export function watch(hub, channels, saw, withCredentials) {
   const url = new URL(channels.length === 1 ? `/channels/${channels[0]}/events` : "/events", hub);
   url.search = hub.search;
   if (channels.length > 1) for (const channel of channels) url.searchParams.append("channel", channel);
+  const givesUpOnRefusedConnections = isFirefox && url.origin !== location.origin;
   let letIn = false;
   open();
 
