@@ -9,6 +9,7 @@ const form = document.getElementById("ask");
 const told = form.querySelector(".outcome");
 const panels = ["node", "channels", "channel"].map((id) => document.getElementById(id));
 const button = document.getElementById("forget");
+const pages = document.getElementById("pages");
 const inside = showChannel(panels[2], refused);
 let stop = () => {};
 
@@ -17,6 +18,7 @@ async function begin() {
     const { node } = await ask("/node");
     form.hidden = true;
     button.hidden = !known();
+    pages.hidden = known(); // without a token it is demo mode, which has more pages
     for (const panel of panels) panel.hidden = false;
     const end = [showNode(panels[0], node, refused), showChannels(panels[1], { choose, refused }), inside.close];
     stop = () => end.forEach((each) => each());

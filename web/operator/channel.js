@@ -36,6 +36,9 @@ export function showChannel(element, refused) {
     oldest = first = "";
     trouble();
     part.events.replaceChildren();
+    part.readers.replaceChildren();
+    facts(part.facts, []);
+    part.told.textContent = "";
     part.older.hidden = true;
     part.inside.hidden = false;
     part.outcome.textContent = "";
