@@ -4,7 +4,7 @@
 import { Channel } from './runnel/channel.js'
 import { Emitter } from './runnel/emitter.js'
 import { Outbox } from './runnel/outbox.js'
-import { HubError, Requests, Tokens } from './runnel/requests.js'
+import { HubError, Requests, Tokens, closed } from './runnel/requests.js'
 import { Session } from './runnel/session.js'
 import { Tabs } from './runnel/tabs.js'
 
@@ -27,6 +27,8 @@ const defaults = {
   silence: 6000 // after which another one takes over
 }
 
+const rungs = ['ws', 'sse', 'poll']
+
 /**
  * Connects to a hub. It returns at once and goes on trying until close.
  *
@@ -46,7 +48,8 @@ export class Hub extends Emitter {
   constructor (url, options) {
     super()
     this.url = new URL(url, globalThis.location?.href).href.replace(/\/+$/, '')
-    this.options = { transports: ['ws', 'sse', 'poll'], credentials: 'same-origin', ...options }
+    this.options = { ...options, transports: options.transports ?? rungs }
+    if (!this.options.transports.every(t => rungs.includes(t)) || !this.options.transports.length) throw new TypeError(`transports are some of ${rungs}`)
     this.timing = { ...defaults, ...options.timing }
     this.tokens = new Tokens(options.token, this.timing.requestTimeout)
     this.requests = new Requests(this)
@@ -67,13 +70,13 @@ export class Hub extends Emitter {
    * @param {{lastEventId?: string, since?: string, rewind?: number}} [start]
    */
   channel (name, start) {
-    if (this.#closed) throw new HubError('closed', 'the connection was closed')
+    if (this.#closed) throw closed()
     let channel = this.#channels.get(name)
     if (!channel) this.#channels.set(name, (channel = new Channel(this, name, start)))
     return channel
   }
 
-  /** Ends everything. Publishes under way fail with `closed`. */
+  /** Ends everything. What waits to be published fails with `closed`; of what is under way the outcome is unknown. */
   close () {
     if (this.#closed) return
     this.#closed = true
@@ -81,6 +84,8 @@ export class Hub extends Emitter {
     this.outbox.close()
     this.tabs.close()
     this.session.close()
+    this.requests.close()
+    this.tokens.close()
     for (const channel of this.#channels.values()) channel.close()
     this.setState('closed', null)
   }
@@ -116,7 +121,11 @@ export class Hub extends Emitter {
       target?.addEventListener?.(type, f)
       this.#listeners.push(() => target?.removeEventListener?.(type, f))
     }
-    const wake = () => { this.session.wake(); this.outbox.wake() }
+    const wake = () => {
+      this.session.wake()
+      this.outbox.wake()
+      for (const channel of this.#channels.values()) channel.wake()
+    }
     on(globalThis, 'online', wake)
     on(globalThis, 'offline', () => this.session.offline())
     on(globalThis, 'pageshow', wake)

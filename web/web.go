@@ -14,7 +14,6 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
-	"regexp"
 	"strings"
 	"time"
 )
@@ -36,7 +35,6 @@ var directories = []directory{
 	{root: "lab", index: "/lab", demo: true, reach: " http://127.0.0.1:* ws://127.0.0.1:*"},
 	{root: "operator", index: "/operator"},
 	{root: "look"}, // what the pages share
-	{root: "runnel", open: true},
 	{root: "runnel.js", open: true},
 	{root: "runnel.d.ts", open: true},
 }
@@ -70,7 +68,7 @@ type Pages struct {
 	served map[string]file
 }
 
-// Handler serves /runnel.js and its modules, the page of operators at
+// Handler serves /runnel.js and its types, the page of operators at
 // "/operator", and in demo mode the demo page at "/", where it says the node's
 // name, and the firewall lab's at "/lab". Any other path is 404, any method but GET
 // and HEAD 405. The answers have an ETag and are revalidated on every use, so
@@ -131,16 +129,13 @@ func load(node string, demo bool) map[string]file {
 			if err != nil || entry.IsDir() {
 				return err
 			}
-			body, err := files.ReadFile(name)
+			body, err := read(d, name)
 			if err != nil {
 				return err
 			}
 			at := "/" + name
 			if path.Base(name) == "index.html" {
 				at, body = d.index, render(body, node)
-			}
-			if d.open && path.Ext(name) == ".js" {
-				body = comment.ReplaceAll(body, nil)
 			}
 			sum := sha256.Sum256(body)
 			served[at] = file{types[path.Ext(name)], hex.EncodeToString(sum[:12]), body, pack(packer, body), d.open, d.policy()}
@@ -153,9 +148,13 @@ func load(node string, demo bool) map[string]file {
 	return served
 }
 
-// comment matches comments, at the end of a line too, and the space that lines
-// begin with: browsers load the client for nothing as it is read.
-var comment = regexp.MustCompile(`(?m)^[ \t]*(?://.*\n|/\*\*.*\n|\*/.*\n|\*(?: .*)?\n|\n)?|[ \t]+// .*$`)
+// read reads what is served of a file: of the client all its modules.
+func read(d directory, name string) ([]byte, error) {
+	if d.open && path.Ext(name) == ".js" {
+		return join(files.ReadFile, name)
+	}
+	return files.ReadFile(name)
+}
 
 // pack compresses with a writer of load's: each is most of a megabyte.
 func pack(w *gzip.Writer, body []byte) []byte {

@@ -1,6 +1,8 @@
 package web
 
 import (
+	"errors"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	pathpkg "path"
@@ -95,26 +97,81 @@ func TestNodeNameIsEscaped(t *testing.T) {
 
 // TestClientIsSmall: all that pages load of the client, as it is served.
 func TestClientIsSmall(t *testing.T) {
-	size := 0
-	for path := range load("n1", false) {
-		if !strings.HasPrefix(path, "/runnel") || !strings.HasSuffix(path, ".js") {
-			continue
-		}
-		w := get(t, Handler("n1", false), "GET", path, "Accept-Encoding", "gzip", "Origin", "https://app.example.com")
-		if w.Header().Get("Content-Encoding") != "gzip" || w.Header().Get("Access-Control-Allow-Origin") != "*" {
-			t.Errorf("%s: %v", path, w.Header())
-		}
-		size += w.Body.Len()
+	w := get(t, Handler("n1", false), "GET", "/runnel.js", "Accept-Encoding", "gzip", "Origin", "https://app.example.com")
+	if w.Header().Get("Content-Encoding") != "gzip" || w.Header().Get("Access-Control-Allow-Origin") != "*" {
+		t.Errorf("it is served with %v", w.Header())
 	}
-	if size == 0 || size > 15<<10 {
+	if size := w.Body.Len(); size == 0 || size >= 15_000 {
 		t.Errorf("it has %d bytes", size)
+	}
+}
+
+// TestClientIsJoined: every module is there once, behind those it needs, and
+// no two have a name in common.
+func TestClientIsJoined(t *testing.T) {
+	body := string(load("n1", false)["/runnel.js"].body)
+	if left := regexp.MustCompile(`(?m)^import .*|^\s.*|.*/\*\*.*`).FindAllString(body, -1); left != nil {
+		t.Errorf("there is left %q", left)
+	}
+	if exported := regexp.MustCompile(`(?m)^export .*`).FindAllString(body, -1); len(exported) != 3 {
+		t.Errorf("it exports %q", exported)
+	}
+	modules, err := fs.Glob(files, "runnel/*.js")
+	if err != nil || len(modules) < 10 {
+		t.Fatalf("%d modules: %v", len(modules), err)
+	}
+	declared := map[string]string{}
+	for _, name := range append(modules, "runnel.js") {
+		module, err := files.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range topLevel.FindAllStringSubmatch(string(module), -1) {
+			if other := declared[d[1]]; other != "" {
+				t.Errorf("%s and %s both declare %s", other, name, d[1])
+			}
+			if declared[d[1]] = name; !strings.Contains(body, d[0]) && !strings.Contains(body, strings.TrimPrefix(d[0], "export ")) {
+				t.Errorf("%s of %s is not served", d[1], name)
+			}
+		}
+	}
+	for _, m := range regexp.MustCompile(`(?m)^(?:export )?class \w+ extends (\w+)`).FindAllStringSubmatchIndex(body, -1) {
+		if base := body[m[2]:m[3]]; strings.Index(body, "class "+base+" ") > m[0] {
+			t.Errorf("%s comes after what extends it", base)
+		}
+	}
+}
+
+var topLevel = regexp.MustCompile(`(?m)^(?:export )?(?:async )?(?:const|let|class|function) (\w+)`)
+
+// TestJoin: a diamond of modules, in the order in which they need each other.
+func TestJoin(t *testing.T) {
+	modules := map[string]string{
+		"a.js":   "// The first.\nimport { b } from './m/b.js'\nimport { c } from './m/c.js'\n\nexport const a = b + c // it\n",
+		"m/b.js": "import { d } from './d.js'\nexport const b = d\n",
+		"m/c.js": "import { d } from './d.js'\n/**\n * One more.\n */\nexport const c = d\n",
+		"m/d.js": "export const d = 'https://example.com' // one\n",
+	}
+	read := func(name string) ([]byte, error) {
+		if module, ok := modules[name]; ok {
+			return []byte(module), nil
+		}
+		return nil, fs.ErrNotExist
+	}
+	joined, err := join(read, "a.js")
+	if want := "const d = 'https://example.com'\nconst b = d\nconst c = d\nexport const a = b + c\n"; err != nil || string(joined) != want {
+		t.Errorf("%v: %q", err, joined)
+	}
+	delete(modules, "m/d.js")
+	if _, err := join(read, "a.js"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a module that is missing: %v", err)
 	}
 }
 
 // TestClientAlone: with keys the client is served, the demo is not.
 func TestClientAlone(t *testing.T) {
 	h := Handler("n1", false)
-	if !h.Has("/runnel.js") || !h.Has("/runnel/line.js") || !h.Has("/operator") || h.Has("/") || h.Has("/demo/page.js") {
+	if !h.Has("/runnel.js") || !h.Has("/runnel.d.ts") || !h.Has("/operator") || h.Has("/") || h.Has("/demo/page.js") {
 		t.Error("the wrong files are served")
 	}
 }

@@ -1,56 +1,8 @@
 import { Emitter } from './emitter.js'
 import { Backoff, Pause } from './wait.js'
-import { HubError, passing } from './requests.js'
-
-/**
- * Where a reader stands in a channel. It says what is new to it: feeds may
- * overlap, and events come once all the same.
- */
-export class Place {
-  /** @param {?string} position */
-  constructor (position = null) { this.position = position }
-
-  /** Takes a message of a feed and reports whether it is new. */
-  take (kind, message) {
-    switch (kind) {
-      case 'start': // a cursor grows old, and one is enough for all channels that had no event
-        if (!isID(this.position)) this.position = message.position
-        return true
-      case 'event':
-        if (message.id === undefined) return true // ephemeral
-        if (!later(message.id, this.position)) return false
-        this.position = message.id
-        return true
-      case 'position':
-        if (later(message.last_event_id, this.position)) this.position = message.last_event_id
-        return false
-      case 'gap':
-        // It may lead back, after a rollback, but only from where we stand.
-        if (this.position !== null && message.after !== this.position && !later(message.last_event_id, this.position)) return false
-        this.position = message.last_event_id
-        return true
-    }
-    return true
-  }
-}
-
-/**
- * Whether a position stands behind another one of the same channel. The running
- * number decides; where a cursor stands for one of them, nobody can tell.
- */
-export function later (a, b) {
-  const x = number(a)
-  const y = number(b)
-  return x === null || y === null || x > y
-}
-
-function number (position) {
-  const match = /^\d+-(\d+)$/.exec(position ?? '')
-  return match && Number(match[1])
-}
-
-/** Whether a position is an event's ID or a base, not a cursor of several channels. */
-export const isID = position => /^\d+-\d+$/.test(position ?? '')
+import { HubError } from './requests.js'
+import { Place, isID, later } from './place.js'
+import { kindOf } from './socket.js'
 
 const bound = 1000 // events that wait for an async iteration, or while history is read
 const pageSize = 500 // leaves an async iteration room
@@ -65,9 +17,11 @@ export class Channel extends Emitter {
   #place
   #start // where reading begins, until it has begun
   #held = null // messages that wait: history comes first, or an answer to publish
+  #covered = 0 // so many of them came before the newest page of history was asked for
   #own = new Set() // IDs of own events that are not to be echoed
-  #unsettled = 0 // publishes whose echo is not wanted
+  #unsettled = [] // what is published and not to be echoed, as it will look
   #reading = false // history
+  #round = 0 // of reading: what belongs to an older one is over
   #overflow = false // more came meanwhile than can wait
   #begun = false // handlers were told where
   #pause = new Pause()
@@ -77,7 +31,7 @@ export class Channel extends Emitter {
     this.name = name
     this.#hub = hub
     this.#place = new Place(start.lastEventId ?? null)
-    this.#start = start.since !== undefined || start.rewind !== undefined ? start : null
+    this.#start = start.since !== undefined || start.rewind !== undefined ? { since: start.since, rewind: start.rewind } : null
     this.reading = false
   }
 
@@ -87,7 +41,7 @@ export class Channel extends Emitter {
   /**
    * Calls handler with each event of that type, `'*'` for all, `'gap'` with
    * what is missing, `'start'` with the position whenever reading has begun,
-   * `'error'` with why the channel cannot be read.
+   * `'error'` with why the channel cannot be read; reading has ended then.
    */
   on (type, handler) {
     const off = super.on(type, handler)
@@ -100,15 +54,18 @@ export class Channel extends Emitter {
    * has the event's ID, null for an ephemeral one.
    */
   async publish (data, { event, ephemeral = false, echo = true, text = false } = {}) {
-    const quiet = !echo && !ephemeral && this.reading
-    if (quiet) this.#unsettled++
+    const body = { channel: this.name, event, ephemeral, ...(text ? { text: data } : { data }) }
+    if (ephemeral && !echo) body.exclude = this.#hub.connection
+    if (ephemeral || echo || !this.reading) return await this.#hub.outbox.add(body)
+    const likeness = look(body)
+    this.#unsettled.push(likeness)
     try {
-      const exclude = !echo && ephemeral ? this.#hub.connection : undefined
-      const id = await this.#hub.outbox.add({ channel: this.name, event, ephemeral, exclude, ...(text ? { text: data } : { data }) })
-      if (quiet && this.#own.add(id).size > bound) this.#own.delete(this.#own.values().next().value)
+      const id = await this.#hub.outbox.add(body)
+      if (this.#own.add(id).size > bound) this.#own.delete(this.#own.values().next().value)
       return id
     } finally {
-      if (quiet && --this.#unsettled === 0 && !this.#reading) this.#release()
+      this.#unsettled.splice(this.#unsettled.indexOf(likeness), 1)
+      if (!this.#reading) this.#release()
     }
   }
 
@@ -119,21 +76,37 @@ export class Channel extends Emitter {
 
   /** Stops reading. Handlers are kept: reading begins again with the next one. */
   close () {
-    if (!this.reading) return
-    this.reading = false
-    this.#pause.cut()
-    this.#hub.tabs.leave(this.name)
-    this.emit('end')
+    if (this.#stop()) this.emit('end')
   }
 
-  /** Events as they come. It ends with close, and throws where the reader is far too slow. */
+  #stop () {
+    if (!this.reading) return false
+    this.reading = this.#reading = this.#overflow = false
+    this.#round++
+    this.#held = null
+    this.#pause.cut()
+    this.#hub.tabs.leave()
+    return true
+  }
+
+  #fail (error) {
+    if (this.#stop()) this.emit('error', error)
+  }
+
+  /** Events as they come. It ends with close, and throws where the channel cannot be read or the reader is far too slow. */
   async * [Symbol.asyncIterator] () {
     const queue = []
     let wake
     let end = null
+    const finish = why => { end ??= why; wake?.() }
     const offs = [
-      this.on('*', e => { queue.length < bound ? queue.push(e) : (end ??= new HubError('slow_reader', `${bound} events wait to be read`)); wake?.() }),
-      super.on('end', () => { end ??= 'closed'; wake?.() })
+      super.on('end', () => finish('closed')),
+      super.on('error', finish),
+      this.on('*', e => {
+        if (queue.length === bound) finish(new HubError('slow_reader', `${bound} events wait to be read`))
+        if (end === null) queue.push(e)
+        wake?.()
+      })
     ]
     try {
       while (true) {
@@ -147,34 +120,38 @@ export class Channel extends Emitter {
     }
   }
 
+  /** There is hope again for what failed. */
+  wake () { this.#pause.wake() }
+
   /** A message of the hub's; before is the position that its feed had. */
   receive (kind, message, before) {
     if (!this.reading) return
+    if (kind === 'error') return this.#fail(new HubError(message.code, message.message))
     if (this.#held) return this.#hold([kind, message, before])
     this.#take(kind, message, before ?? message.position ?? null, false)
   }
 
-  #take (kind, message, feed, held) {
-    if (this.#behind(feed, held)) {
+  #take (kind, message, feed, covered) {
+    const lost = kind === 'gap' && message.reason === 'rollback' && !covered && this.#place.doubts(message)
+    if (lost || this.#behind(feed, covered)) {
       this.#hold([kind, message, feed])
       this.#catchUp({ last_event_id: this.position })
-    } else if (kind === 'event' && this.#unsettled > 0) this.#hold([kind, message, feed])
+    } else if (kind === 'event' && message.id && this.#unsettled.includes(look(message))) this.#hold([kind, message, feed])
     else if (this.#place.take(kind, message)) this.#tell(kind, message)
   }
 
   /**
    * Whether the feed may stand further on than this tab, which missed something.
-   * Of a cursor nobody can say, but for what came while history was read.
+   * Of a cursor nobody can say, but for what came before history was asked for.
    */
-  #behind (feed, held) {
+  #behind (feed, covered) {
     const at = this.position
     if (at === null || feed === null || feed === at) return false
-    return isID(feed) && isID(at) ? later(feed, at) : !held
+    return isID(feed) && isID(at) ? later(feed, at) : !covered
   }
 
   #tell (kind, message) {
     if (kind === 'gap') return this.emit('gap', message)
-    if (kind === 'error') return this.emit('error', new HubError(message.code, message.message))
     if (kind === 'start') {
       if (!message.known || !this.#begun) this.emit('start', { position: message.position })
       this.#begun = true
@@ -189,12 +166,7 @@ export class Channel extends Emitter {
     if (this.reading || this.#hub.closed) return
     this.reading = true
     this.#begun = false
-    if (this.#start) {
-      const { since, rewind } = this.#start
-      this.#start = null
-      this.#held = []
-      this.#catchUp({ since, rewind })
-    }
+    if (this.#start) this.#catchUp(this.#start)
     this.#hub.tabs.join(this.name, this.position)
   }
 
@@ -206,11 +178,13 @@ export class Channel extends Emitter {
 
   #release () {
     const held = this.#held ?? []
+    const covered = this.#covered
     this.#held = null
+    this.#covered = 0
     if (this.#overflow) return this.#catchUp({ last_event_id: this.position })
-    for (const item of held) {
+    for (const [i, item] of held.entries()) {
       if (this.#held) this.#hold(item)
-      else if (this.reading) this.#take(...item, true)
+      else if (this.reading) this.#take(...item, i < covered)
     }
   }
 
@@ -220,25 +194,32 @@ export class Channel extends Emitter {
     this.#reading = true
     this.#overflow = false
     const backoff = new Backoff(this.#hub.timing)
-    while (this.reading && !this.#hub.closed) {
+    const round = this.#round
+    while (round === this.#round) {
       try {
+        this.#covered = this.#held.length
         const page = await this.#page({ ...from, limit: pageSize })
-        if (!this.reading) break
+        if (round !== this.#round) return
+        this.#start = null
         if (page.gap && this.#place.take('gap', page.gap)) this.#tell('gap', page.gap)
         for (const e of page.events) if (this.#place.take('event', e)) this.#tell('event', e)
         if (later(page.last_event_id, this.position)) this.#place.position = page.last_event_id
         from = { last_event_id: page.last_event_id }
         if (!page.more || page.events.length === 0) break
       } catch (error) {
-        if (!passing.has(error.code)) {
-          this.emit('error', error)
-          break
-        }
-        await this.#pause.wait(backoff.next(error.retryAfter))
+        if (round !== this.#round) return
+        if (this.#hopeless(error)) this.#fail(error)
+        else await this.#pause.wait(backoff.next(error.retryAfter), error.retryAfter)
       }
     }
+    if (round !== this.#round) return
     this.#reading = false
     this.#release()
+  }
+
+  #hopeless (error) {
+    const kind = kindOf(error)
+    return kind === 'refused' || (kind === 'token' && !this.#hub.tokens.renewable)
   }
 
   #page (query) {
@@ -246,4 +227,9 @@ export class Channel extends Emitter {
     for (const [name, value] of Object.entries(query)) if (value !== undefined && value !== null) q.set(name, value)
     return this.#hub.requests.json(`/channels/${encodeURIComponent(this.name)}/events?${q}`)
   }
+}
+
+/** What an event looks like on its way out and back, before its ID is known. */
+function look ({ event, text, data }) {
+  return JSON.stringify([event || 'message', typeof text === 'string' ? text.replace(/\r\n?/g, '\n') : data])
 }

@@ -1,26 +1,23 @@
 import { HubError, errorOf } from './requests.js'
 import { Link, kindOf } from './socket.js'
-import { isID } from './channel.js'
+import { isID } from './place.js'
+import { Backoff, Pause, bearable } from './wait.js'
 
 /**
  * Reads a stream of server-sent events
  * (https://html.spec.whatwg.org/multipage/server-sent-events.html) piece by
- * piece. A block that a cut leaves unfinished is dropped.
+ * piece, without a byte order mark, which decoders take away. A block that a cut
+ * leaves unfinished is dropped.
  */
 export class SSEParser {
   #rest = ''
   #onBlock
-  #begun = false
   #block = fresh()
 
   /** @param {(block: {event: string, data: string, id?: string, retry?: number}) => void} onBlock */
   constructor (onBlock) { this.#onBlock = onBlock }
 
   push (text) {
-    if (!this.#begun && text.length > 0) {
-      this.#begun = true
-      if (text[0] === '\ufeff') text = text.slice(1)
-    }
     const lines = (this.#rest + text).split(/\r\n|\n|\r(?!$)/)
     this.#rest = lines.pop()
     for (const line of lines) this.#line(line)
@@ -41,7 +38,7 @@ export class SSEParser {
       case 'data': this.#block.lines.push(value); break
       case 'event': this.#block.event = value || 'message'; break
       case 'id': if (!value.includes('\0')) this.#block.id = value; break
-      case 'retry': if (/^\d+$/.test(value)) this.#block.retry = Number(value)
+      case 'retry': if (/^\d+$/.test(value)) this.#block.retry = bearable(Number(value))
     }
   }
 }
@@ -52,9 +49,8 @@ const fresh = () => ({ event: 'message', lines: [] })
 export function query (link) {
   const q = new URLSearchParams()
   let cursor = null
-  for (const name of link.channels) {
+  for (const [name, { position }] of link.channels) {
     q.append('channel', name)
-    const position = link.owner.position(name)
     if (position !== null && position !== 'earliest' && !isID(position)) cursor ??= position
     if (position !== null && position !== cursor) q.append('after', `${name}/${position}`)
   }
@@ -63,12 +59,11 @@ export function query (link) {
 }
 
 /** Tells where reading begins: channels that had no event share the cursor. */
-function start ({ owner, channels }, cursor) {
-  for (const name of channels) {
-    const position = owner.position(name)
-    owner.message(name, 'start', { position: isID(position) ? position : cursor })
-  }
+function start (link, cursor) {
+  for (const [name, { position }] of link.channels) link.tell(name, 'start', { position: isID(position) ? position : cursor })
 }
+
+const told = { message: 'event', 'runnel.gap': 'gap', 'runnel.position': 'position' } // to a channel, as what
 
 /**
  * A feed of server-sent events. It is read with fetch instead of EventSource,
@@ -106,17 +101,16 @@ export class Stream extends Link {
     if (this.over) return
     this.alive()
     if (retry !== undefined) this.#retry = retry
-    if (data === '') return
-    const m = JSON.parse(data)
+    if (told[event] && data !== '') {
+      const message = JSON.parse(data)
+      return this.tell(message.channel, told[event], message)
+    }
     switch (event) {
-      case 'message': return this.owner.message(m.channel, 'event', m)
-      case 'runnel.gap': return this.owner.message(m.channel, 'gap', m)
-      case 'runnel.position': return this.owner.message(m.channel, 'position', m)
       case 'runnel.expiring': return this.owner.expiring()
-      case 'runnel.error': return this.end({ kind: kindOf(m.error), retryAfter: this.#retry })
+      case 'runnel.error': return this.end({ kind: kindOf(JSON.parse(data).error), retryAfter: this.#retry })
       case 'runnel.welcome':
-        this.welcome(m)
-        if (!this.over) start(this, id)
+        this.welcome(JSON.parse(data))
+        start(this, id)
     }
   }
 }
@@ -126,25 +120,32 @@ const spare = 10_000 // that an answer may come late
 /** Long-polling: what gets through where nothing else does. */
 export class Poll extends Link {
   #abort = new AbortController()
+  #pause = new Pause()
 
   async open () {
     const { pollWait } = this.hub.timing
+    const backoff = new Backoff(this.hub.timing)
     try {
       for (let wait = 0; !this.over; wait = pollWait) {
+        const asked = Date.now()
         const page = await this.#ask(wait)
         if (this.over) return
-        const first = this.since === 0
-        this.welcome({ heartbeat: (pollWait + spare) / 2000 })
-        this.#take(page, first)
+        this.#take(page)
+        if (page.events.length > 0 || Date.now() - asked >= wait / 2) backoff.reset()
+        else await this.#pause.wait(backoff.next()) // a node that drains, or something on the way that does not wait
       }
     } catch (error) {
       this.end({ kind: error instanceof HubError ? kindOf(error) : 'broken', retryAfter: error.retryAfter })
     }
   }
 
-  hangUp () { this.#abort.abort() }
+  hangUp () {
+    this.#abort.abort()
+    this.#pause.cut()
+  }
 
   async #ask (wait) {
+    this.token = await this.hub.tokens.get()
     const q = query(this)
     if (wait > 0) q.set('wait', `${wait}ms`)
     const response = await this.hub.requests.fetch('/events?' + q, {}, this.#abort.signal)
@@ -152,9 +153,11 @@ export class Poll extends Link {
     return await response.json()
   }
 
-  #take ({ events, gaps, last_event_id: cursor }, first) {
+  #take ({ events, gaps, last_event_id: cursor }) {
+    const first = this.since === 0
+    this.welcome({ heartbeat: (this.hub.timing.pollWait + spare) / 2000 })
     if (first) start(this, cursor)
-    for (const gap of gaps) this.owner.message(gap.channel, 'gap', gap)
-    for (const e of events) this.owner.message(e.channel, 'event', e)
+    for (const gap of gaps) this.tell(gap.channel, 'gap', gap)
+    for (const e of events) this.tell(e.channel, 'event', e)
   }
 }

@@ -1,48 +1,39 @@
 import { Poll, Stream } from './feeds.js'
+import { Attempt, Ladder } from './ladder.js'
 import { Socket, kindOf } from './socket.js'
-import { Backoff, Pause, Remembered } from './wait.js'
+import { Backoff, Pause } from './wait.js'
 
-const rungs = { ws: Socket, sse: Stream, poll: Poll }
+const links = { ws: Socket, sse: Stream, poll: Poll }
 
 /**
  * A line carries channels to the hub's feeds over one of the rungs of the
  * ladder, and stays on it until that breaks. A rung works once the hub's
- * welcome came through it; open is not working. Where one shows nothing in
- * time the next is tried beside it, and the first to work wins: so a slow or
- * broken rung costs seconds, and a hub that is down demotes none.
+ * welcome came through it; open is not working.
  */
 export class Line {
   #hub
   #session
   #ladder
-  #winner
   #active = null // the link that works
-  #trying = new Set() // links that may
-  #untried = [] // rungs of this round
-  #patience // with the newest of those that are tried
-  #replacing = null // a link that takes over from active on the same rung
-  #changing = false // whether one is about to
-  #failures = 0 // of such links in a row
-  #again // when one is tried again, or given up
-  #round = 0 // of attempts; what belongs to an older one is over
-  #first = null // the rung to begin with, where it is not the one that worked last
-  #silences = 0 // of links in a row that ended in silence
+  #attempt = null // at one, or at another link in the place of the active one
+  #climb = null // an attempt at the rungs above
+  #changing = false // whether the active link is about to be replaced
+  #failures = 0 // to replace it, in a row
+  #again // when that is tried again
+  #round = 0 // what belongs to an older one is over
+  #climbing // when
+  #climbAt = 0
   #backoff
   #pause = new Pause()
-  #climbing
-  #climbAt = 0
-  #climb
   #closed = false
 
   constructor (hub, session) {
     this.#hub = hub
     this.#session = session
-    this.channels = new Set()
+    this.channels = new Map() // name → Place, another one for each time that it joins
     this.state = 'connecting'
-    this.#ladder = hub.options.transports.filter(t => t !== 'ws' || globalThis.WebSocket)
-    this.#winner = new Remembered(hub)
+    this.#ladder = new Ladder(hub)
     this.#backoff = new Backoff(hub.timing)
-    this.#climb = hub.timing.climbMin
   }
 
   get transport () { return this.#active?.rung ?? null }
@@ -50,11 +41,10 @@ export class Line {
   get publishes () { return this.#active?.publish !== undefined }
   publish (body) { return this.#active.publish(body) }
 
-  join (name) {
-    this.channels.add(name)
-    if (this.#active?.join) this.#active.join(name)
-    else if (this.#active) this.#change()
-    else if (this.channels.size === 1 || this.state === 'refused') queueMicrotask(() => this.#attempt()) // with those that join in the same go
+  join (name, place) {
+    this.channels.set(name, place)
+    if (this.#active?.join) this.#active.join(name, place)
+    else if (this.#active || this.channels.size === 1 || this.state === 'refused') this.#change()
   }
 
   leave (name) {
@@ -65,17 +55,17 @@ export class Line {
 
   close () {
     this.#closed = true
-    this.#stop()
-    this.#active?.close()
-    this.#active = null
+    this.#drop()
   }
 
   /** Something changed for the better, or the browser slept. */
   wake () {
-    if (this.#active) this.#active.check()
-    else this.#pause.cut()
-    const { climbMin } = this.#hub.timing
-    if (this.#active && this.#active.rung !== this.#ladder[0] && this.#climbAt > Date.now() + climbMin) this.#climbSoon(climbMin)
+    const { climbMin, patience } = this.#hub.timing
+    if (this.#active) {
+      this.#active.check()
+      if (this.#climbAt > Date.now() + climbMin) this.#climbSoon(climbMin)
+    } else if (this.#attempt && Date.now() - this.#attempt.began > patience) this.#begin() // what it began with may be dead
+    else this.#pause.wake()
   }
 
   offline () {
@@ -87,168 +77,153 @@ export class Line {
     this.#session.changed()
   }
 
-  #stop () {
+  /** Ends everything but the active link, or the one that works now. */
+  #stop (working) {
     this.#round++
     clearTimeout(this.#climbing)
-    clearTimeout(this.#patience)
     clearTimeout(this.#again)
     this.#pause.cut()
-    for (const link of this.#trying) link.close()
-    this.#trying.clear()
-    this.#replacing?.close()
-    this.#replacing = null
+    this.#attempt?.stop(working)
+    this.#climb?.stop(working)
+    this.#attempt = this.#climb = null
+    this.#climbAt = 0
   }
 
-  /** Tries the rungs, beginning with the one that worked last. */
-  #attempt () {
-    if (this.#closed || this.channels.size === 0) return
+  #drop () {
     this.#stop()
-    this.#set(globalThis.navigator?.onLine === false ? 'offline' : 'connecting')
-    const first = Math.max(0, this.#ladder.indexOf(this.#first ?? this.#winner.rung))
-    this.#untried = [...this.#ladder.slice(first), ...this.#ladder.slice(0, first)]
-    this.#tryNext()
-  }
-
-  /** Tries the next rung, while those before it go on; after the last one all have a while. */
-  #tryNext () {
-    const { patience, requestTimeout } = this.#hub.timing
-    const rung = this.#untried.shift()
-    const last = this.#untried.length === 0
-    clearTimeout(this.#patience)
-    this.#patience = setTimeout(() => last ? this.#retry(0) : this.#tryNext(), last ? requestTimeout : patience)
-    this.#open(rung, {
-      working: link => this.#win(link),
-      down: (link, why) => {
-        const newest = [...this.#trying].at(-1) === link
-        this.#trying.delete(link)
-        if (why.kind !== 'broken') this.#fail(why)
-        else if (newest && this.#untried.length > 0) this.#tryNext()
-        else if (this.#trying.size === 0) this.#retry(why.retryAfter ?? 0)
-      }
-    })
-  }
-
-  #open (rung, { working, down }) {
-    const link = new rungs[rung](this.#hub, [...this.channels], {
-      position: name => this.#session.position(name),
-      working: () => working(link),
-      message: (name, kind, message) => this.#session.receive(name, kind, message),
-      expiring: () => this.#renew(),
-      down: why => (link === this.#active ? this.#lost(why) : down(link, why))
-    })
-    link.rung = rung
-    this.#trying.add(link)
-    link.open()
-    return link
-  }
-
-  #win (link) {
-    const before = this.#active
-    this.#trying.delete(link)
-    if (link === this.#replacing) this.#replacing = null
-    this.#stop()
-    this.#active = link
-    before?.close()
-    this.#winner.rung = link.rung
-    this.#first = null
-    this.#failures = 0
-    this.#set('connected')
-    if (link.join) for (const name of this.channels) link.join(name)
-    else if (link.channels.join() !== [...this.channels].join()) this.#replace() // some came or went meanwhile
-    if (link.rung !== this.#ladder[0]) this.#climbSoon(this.#climb)
-  }
-
-  /** The link that worked is gone. */
-  #lost (why) {
-    const { rung, since, heartbeat } = this.#active
-    const lived = Date.now() - since
+    this.#active?.close()
     this.#active = null
-    this.#stop()
-    if (lived > this.#hub.timing.patience) this.#backoff.reset() // cut, perhaps at a fixed age: the same rung again
-    else this.#backoff.ease(4)
-    this.#silences = why.silent ? this.#silences + 1 : 0
-    // What lets the welcome through and no heartbeats does not work.
-    if (why.silent && (lived < 3 * heartbeat || this.#silences > 1)) this.#first = this.#ladder[(this.#ladder.indexOf(rung) + 1) % this.#ladder.length]
-    else if (rung === this.#ladder[0] && !why.silent) this.#climb = this.#hub.timing.climbMin
-    if (why.kind === 'broken') this.#retry(why.retryAfter ?? 0)
-    else this.#fail(why)
   }
 
-  /** The hub said no: trying another rung would not help. */
-  async #fail (why) {
-    this.#stop()
-    const round = this.#round
-    const hope = await this.#mend(why)
-    if (round !== this.#round) return
-    if (hope) this.#retry(why.retryAfter ?? 0)
-    else this.#set('refused')
-  }
-
-  /** Does what can be done about a link that failed, and reports whether there is hope for another. */
-  async #mend ({ kind }) {
-    if (kind === 'token' && !this.#hub.tokens.renewable) return false
-    if (kind === 'token') await this.#hub.tokens.refresh().catch(() => {})
-    if (kind === 'refused') await this.#sortOut()
-    return this.channels.size > 0
-  }
-
-  /** Drops the channels that cannot be read. */
-  async #sortOut () {
-    for (const name of [...this.channels]) {
-      try {
-        await this.#hub.requests.json(`/channels/${encodeURIComponent(name)}/events?limit=1`)
-      } catch (error) {
-        if (kindOf(error) !== 'refused') continue
-        this.channels.delete(name)
-        this.#session.refused(name, { code: error.code, message: error.message })
-      }
-    }
-  }
-
-  async #retry (least) {
-    this.#stop()
-    const round = this.#round
-    this.#set(globalThis.navigator?.onLine === false ? 'offline' : 'connecting')
-    await this.#pause.wait(this.#backoff.next(least))
-    if (round === this.#round) this.#attempt()
-  }
-
-  /** Replaces the link once for all that join and leave in the same go. */
+  /** Does once, for all that join and leave in the same go, what has to be done for them. */
   #change () {
     if (this.#changing) return
     this.#changing = true
     queueMicrotask(() => {
       this.#changing = false
-      if (this.#active && !this.#active.join && this.channels.size > 0) this.#replace()
+      if (this.channels.size === 0 || this.#active?.join) return
+      if (this.#active) this.#replace()
+      else this.#begin()
     })
+  }
+
+  #begin () {
+    if (this.#closed) return
+    this.#stop()
+    this.#wait()
+    const { patience, requestTimeout } = this.#hub.timing
+    this.#attempt = this.#try(this.#ladder.rungs, { patience, last: requestTimeout }, why => this.#fail(why))
+  }
+
+  #wait () { this.#set(globalThis.navigator?.onLine === false ? 'offline' : 'connecting') }
+
+  #try (rungs, waits, failed) { return new Attempt(rungs, waits, (rung, down) => this.#open(rung, down), failed) }
+
+  #open (rung, down) {
+    const link = new links[rung](this.#hub, new Map(this.channels), {
+      working: () => this.#win(link),
+      message: (name, place, kind, message) => this.#receive(link, name, place, kind, message),
+      expiring: () => this.#renew(),
+      down: why => (link === this.#active ? this.#lost(why) : down(link, why))
+    })
+    link.rung = rung
+    link.open()
+    return link
+  }
+
+  /** A message counts for the channel as it was when the link took it up: what came between leaving and joining again is not known here. */
+  #receive (link, name, place, kind, message) {
+    if (this.channels.get(name) !== place) return
+    if (kind === 'error') return this.#refuse(name, message)
+    if (kind === 'gap' && message.reason === 'rollback' && place.doubts(message)) return link.end({ kind: 'broken' }) // the hub knows, asked from here
+    this.#session.receive(name, place, kind, message)
+  }
+
+  #refuse (name, { code, message }) {
+    this.channels.delete(name)
+    this.#session.refused(name, { code, message })
+  }
+
+  #win (link) {
+    const before = this.#active
+    this.#stop(link)
+    this.#active = link
+    before?.close()
+    this.#ladder.worked(link.rung)
+    this.#failures = 0
+    this.#set('connected')
+    if (link.join) for (const [name, place] of this.channels) link.join(name, place)
+    else if (!this.#fits(link)) this.#change() // some came or went meanwhile
+    if (this.#ladder.above(link.rung).length > 0) this.#climbSoon(this.#ladder.wait)
+  }
+
+  #fits ({ channels }) { return channels.size === this.channels.size && [...channels].every(([name, place]) => this.channels.get(name) === place) }
+
+  /** The link that worked is gone. */
+  #lost (why) {
+    const link = this.#active
+    const lived = Date.now() - link.since
+    this.#active = null
+    if (lived > this.#hub.timing.patience) this.#backoff.reset() // cut, perhaps at a fixed age: the same rung again
+    else this.#backoff.ease(4)
+    this.#ladder.broke(link, lived, why.silent)
+    this.#fail(why)
+  }
+
+  /** Nothing works. Where the hub said no, trying another rung would not help. */
+  async #fail (why) {
+    this.#stop()
+    this.#wait()
+    const round = this.#round
+    const hope = await this.#mend(why, () => round === this.#round)
+    if (round !== this.#round) return
+    if (!hope) return this.#set('refused')
+    const { retryAfter = 0 } = why
+    await this.#pause.wait(this.#backoff.next(retryAfter), retryAfter)
+    if (round === this.#round) this.#begin()
+  }
+
+  /** Does what can be done about a link that failed, and reports whether there is hope for another. */
+  async #mend ({ kind, token }, still) {
+    if (kind === 'token' && !this.#hub.tokens.renewable) return false
+    if (kind === 'token') await this.#hub.tokens.refresh(token).catch(() => {})
+    if (kind === 'refused') await this.#sortOut(still)
+    return this.channels.size > 0
+  }
+
+  /** Drops the channels that cannot be read, or not from there. */
+  async #sortOut (still) {
+    for (const [name, place] of [...this.channels]) {
+      try {
+        const from = place.position === null ? '' : `&last_event_id=${encodeURIComponent(place.position)}`
+        await this.#hub.requests.json(`/channels/${encodeURIComponent(name)}/events?limit=1${from}`)
+      } catch (error) {
+        if (!still()) return
+        if (kindOf(error) === 'refused' && this.channels.get(name) === place) this.#refuse(name, error)
+      }
+    }
   }
 
   /** Opens a link with the channels, or the token, of now, and closes the old one once it works. */
   #replace () {
     clearTimeout(this.#again)
-    this.#replacing?.close()
-    this.#trying.delete(this.#replacing)
-    const link = this.#replacing = this.#open(this.#active.rung, { working: link => this.#win(link), down: (_, why) => this.#notReplaced(why) })
-    this.#again = setTimeout(() => link.end({ kind: 'broken' }), this.#hub.timing.requestTimeout)
+    this.#round++
+    this.#attempt?.stop()
+    this.#attempt = this.#try([this.#active.rung], { last: this.#hub.timing.requestTimeout }, why => this.#notReplaced(why))
   }
 
   /** The old link goes on; it makes room where the hub may have none for both. */
   async #notReplaced (why) {
     const round = this.#round
-    clearTimeout(this.#again)
-    this.#trying.delete(this.#replacing)
-    this.#replacing = null
-    const hope = await this.#mend(why)
-    if (round !== this.#round || this.#replacing) return
+    const hope = await this.#mend(why, () => round === this.#round)
+    if (round !== this.#round) return
     if (hope && ++this.#failures < 3) {
       this.#again = setTimeout(() => this.#replace(), this.#backoff.next(why.retryAfter))
       return
     }
     this.#failures = 0
-    this.#active.close()
-    this.#active = null
-    if (hope) this.#retry(why.retryAfter ?? 0)
-    else this.#set('refused')
+    this.#drop()
+    this.#fail(why)
   }
 
   async #renew () {
@@ -263,27 +238,16 @@ export class Line {
   }
 
   /** Tries the rungs above, from the top, while the lower one goes on. */
-  #climbSoon (wait) {
+  #climbSoon (wait, least = 0) {
     clearTimeout(this.#climbing)
-    wait *= 0.75 + Math.random() / 2
+    wait = least + wait * (0.75 + Math.random() / 2)
     this.#climbAt = Date.now() + wait
-    this.#climbing = setTimeout(() => {
-      this.#climb = Math.min(2 * this.#climb, this.#hub.timing.climbMax)
-      this.#climbTo(0)
-    }, wait)
+    this.#climbing = setTimeout(() => this.#climbNow(), wait)
   }
 
-  #climbTo (i) {
-    const rung = this.#ladder[i]
-    if (!this.#active || rung === this.#active.rung) return this.#active && this.#climbSoon(this.#climb)
-    const link = this.#open(rung, {
-      working: link => this.#win(link),
-      down: link => {
-        clearTimeout(this.#climbing)
-        this.#trying.delete(link)
-        this.#climbTo(i + 1)
-      }
-    })
-    this.#climbing = setTimeout(() => link.end({ kind: 'broken' }), this.#hub.timing.patience)
+  #climbNow () {
+    const { patience } = this.#hub.timing
+    this.#ladder.climbed()
+    this.#climb = this.#try(this.#ladder.above(this.#active.rung), { patience, last: patience }, why => this.#climbSoon(this.#ladder.wait, why.retryAfter))
   }
 }

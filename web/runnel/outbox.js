@@ -1,5 +1,5 @@
 import { Backoff, Pause } from './wait.js'
-import { HubError, passing, uncertain } from './requests.js'
+import { HubError, closed, passing, uncertain } from './requests.js'
 
 const most = 1000 // publishes that wait
 const batch = 100 // of them in one request, and so many bytes
@@ -22,7 +22,7 @@ export class Outbox {
 
   /** Adds an event; the promise has its ID. */
   add (item) {
-    if (this.#closed) return Promise.reject(new HubError('closed', 'the connection was closed'))
+    if (this.#closed) return Promise.reject(closed())
     if (this.#queue.length >= most) return Promise.reject(new HubError('queue_full', `${most} events wait to be published`))
     return new Promise((resolve, reject) => {
       const idempotencyKey = item.ephemeral ? undefined : crypto.randomUUID?.() ?? randomKey()
@@ -34,12 +34,12 @@ export class Outbox {
     })
   }
 
-  wake () { this.#pause.cut() }
+  wake () { this.#pause.wake() }
 
   close () {
     this.#closed = true
     this.#pause.cut()
-    for (const e of this.#queue.splice(0)) e.reject(e.flying || e.unsureSince !== null ? unknown() : new HubError('closed', 'the connection was closed'))
+    for (const e of this.#queue.splice(0)) e.reject(e.flying || e.unsureSince !== null ? unknown() : closed())
   }
 
   async #send () {
@@ -57,7 +57,7 @@ export class Outbox {
       if (some.length === 0) continue
       const wait = this.#settle(some, await this.#attempt(some))
       if (wait === null) backoff.reset()
-      else await this.#pause.wait(backoff.next(wait))
+      else await this.#pause.wait(backoff.next(wait), wait)
     }
     this.#sending = false
   }
@@ -88,11 +88,7 @@ export class Outbox {
       const published = some.length === 1 && some[0].size < socketBytes && this.#hub.session.publish(some[0].body)
       results = published
         ? [await published]
-        : await this.#hub.requests.json('/events', {
-          method: 'POST',
-          headers: { 'Content-Type': 'application/json' },
-          body: `[${some.map(e => e.json)}]`
-        })
+        : await this.#hub.requests.json('/events', () => this.#request(some))
       if (results.length !== some.length) throw new HubError('network', 'the answer is not the hub\'s')
     } catch (error) {
       results = failed(error)
@@ -102,6 +98,12 @@ export class Outbox {
       if (uncertain.has(results[i].error?.code)) e.unsureSince ??= began
     }
     return results
+  }
+
+  /** A batch, unless it has waited too long for its turn or its token. */
+  #request (some) {
+    if (!some.every(e => this.#mayRepeat(e))) throw new HubError('unavailable', 'it is too late')
+    return { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: `[${some.map(e => e.json)}]` }
   }
 
   /**
@@ -126,9 +128,9 @@ export class Outbox {
   }
 
   #mayRepeat (e) {
-    const { keyLife } = this.#hub.timing
-    if (e.body.ephemeral) return Date.now() - e.added < ephemeralFor
-    return e.unsureSince === null || Date.now() - e.unsureSince < keyLife
+    const now = Date.now()
+    if (e.body.ephemeral) return e.unsureSince === null && now - e.added < ephemeralFor // it has no key
+    return e.unsureSince === null || now - e.unsureSince < this.#hub.timing.keyLife
   }
 }
 

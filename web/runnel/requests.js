@@ -1,3 +1,5 @@
+import { bearable } from './wait.js'
+
 /**
  * An error with a code of docs/protocol.md, or one of the client's own:
  * `closed`, `queue_full`, `network`, `timeout`, `token`, `slow_reader`.
@@ -12,6 +14,8 @@ export class HubError extends Error {
     this.foreign = foreign // a proxy's answer, not the hub's
   }
 }
+
+export const closed = () => new HubError('closed', 'the connection was closed')
 
 /** Codes that pass by themselves: the same request can succeed later. */
 export const passing = new Set(['network', 'timeout', 'token', 'rate_limited', 'connection_limit', 'unavailable', 'unknown_outcome', 'internal'])
@@ -31,6 +35,7 @@ export class Tokens {
   #token
   #asking = null
   #asked = -Infinity
+  #giveUp = null // asking, with an error
 
   constructor (source, timeout) {
     this.#source = source
@@ -60,17 +65,21 @@ export class Tokens {
     return await this.refresh(used)
   }
 
+  /** Gives up asking. */
+  close () { this.#giveUp?.(closed()) }
+
   async #ask () {
     this.#asked = Date.now()
     let timer
     try {
-      const late = new Promise((resolve, reject) => { timer = setTimeout(() => reject(new Error('it takes too long')), this.#timeout) })
+      const late = new Promise((resolve, reject) => { this.#giveUp = reject })
+      timer = setTimeout(() => this.#giveUp(new Error('it takes too long')), this.#timeout)
       return (this.#token = await Promise.race([this.#source(), late]))
     } catch (error) {
       throw new HubError('token', `there is no token: ${error?.message}`)
     } finally {
       clearTimeout(timer)
-      this.#asking = null
+      this.#asking = this.#giveUp = null
     }
   }
 }
@@ -91,46 +100,58 @@ const atOnce = 2
 /** Requests to the hub, with the token in a header and a bound in time. */
 export class Requests {
   #hub
-  #running = 0
+  #running = new Set() // what aborts each
   #waiting = []
+  #closed = false
 
   constructor (hub) { this.#hub = hub }
 
-  /** Makes an ordinary request and returns its JSON answer. */
-  async json (path, init = {}) {
-    await this.#turn()
+  /**
+   * Makes an ordinary request and returns its JSON answer. What is requested
+   * is asked for when its turn has come: some things may not be late.
+   */
+  async json (path, init = () => ({})) {
+    while (this.#running.size >= atOnce) await new Promise(resolve => this.#waiting.push(resolve))
     const abort = new AbortController()
+    this.#running.add(abort)
     const timer = setTimeout(() => abort.abort(new HubError('timeout', 'the hub did not answer in time')), this.#hub.timing.requestTimeout)
     try {
-      const used = await this.#hub.tokens.get()
-      let response = await this.fetch(path, init, abort.signal)
-      if (response.status === 401 && this.#hub.tokens.renewable) {
-        await this.#hub.tokens.refresh(used)
-        response = await this.fetch(path, init, abort.signal)
-      }
-      if (!response.ok) throw await errorOf(response)
-      return await read(response, abort.signal)
+      if (this.#closed) throw closed()
+      return await this.#ask(path, init, abort.signal)
     } finally {
       clearTimeout(timer)
-      this.#running--
+      this.#running.delete(abort)
       this.#waiting.shift()?.()
     }
   }
 
+  async #ask (path, init, signal) {
+    const { tokens } = this.#hub
+    const used = await tokens.get()
+    let response = await this.fetch(path, init(), signal)
+    if (response.status === 401 && tokens.renewable) {
+      await tokens.refresh(used)
+      response = await this.fetch(path, init(), signal)
+    }
+    if (!response.ok) throw await errorOf(response)
+    return await read(response, signal)
+  }
+
   /** Makes any request; the answer's head alone has been read. */
-  async fetch (path, { headers = {}, ...init } = {}, signal) {
+  async fetch (path, { headers = {}, ...init }, signal) {
     const token = await this.#hub.tokens.get()
     if (token) headers = { ...headers, Authorization: `Bearer ${token}` }
     try {
       return await fetch(this.#hub.url + path, { cache: 'no-store', credentials: this.#hub.options.credentials, ...init, headers, signal })
     } catch (error) {
-      throw signal?.reason instanceof HubError ? signal.reason : new HubError('network', `the hub cannot be reached: ${error.message}`)
+      throw failed(error, signal)
     }
   }
 
-  async #turn () {
-    while (this.#running >= atOnce) await new Promise(resolve => this.#waiting.push(resolve))
-    this.#running++
+  /** Ends what is under way, and what waits for its turn. */
+  close () {
+    this.#closed = true
+    for (const abort of this.#running) abort.abort(closed())
   }
 }
 
@@ -138,13 +159,19 @@ async function read (response, signal) {
   try {
     return await response.json()
   } catch (error) {
-    throw signal.reason instanceof HubError ? signal.reason : new HubError('network', `the answer broke off: ${error.message}`)
+    throw failed(error, signal)
   }
+}
+
+/** Why a request failed: it was aborted for a reason of ours, or by the network. */
+function failed (error, { reason }) {
+  return reason instanceof HubError ? reason : new HubError('network', `the hub cannot be reached: ${error.message}`)
 }
 
 /** The error that an answer tells. */
 export async function errorOf (response) {
-  const retryAfter = 1000 * (Number(response.headers.get('Retry-After')) || 0)
+  const after = response.headers.get('Retry-After') // seconds, or a date (RFC 9110, section 10.2.3)
+  const retryAfter = bearable(/^\d+$/.test(after) ? 1000 * after : Date.parse(after) - Date.now())
   const { status } = response
   try {
     const { code, message } = (await response.json()).error

@@ -1,17 +1,16 @@
-import { Place } from './channel.js'
 import { Line } from './line.js'
+import { Place } from './place.js'
 
 const perLine = 32 // channels that one SSE feed or long-poll carries
 const mostLines = 3 // a browser has six connections to a host, and requests need some
 
 /**
- * What one tab holds for the browser: lines to the hub, and where each channel
- * stands. A line carries so many channels.
+ * What one tab holds for the browser: lines to the hub, which know where each
+ * channel stands. A line carries so many channels.
  */
 export class Session {
   #hub
   #lines = []
-  #places = new Map()
   #leading = false
 
   constructor (hub) { this.#hub = hub }
@@ -22,44 +21,40 @@ export class Session {
   /** Reads a channel from a position on; null is now. */
   join (name, position) {
     if (!this.#leading) return
-    const known = this.#places.get(name)
-    if (known) {
-      if (known.position !== null) this.#hub.tabs.deliver(name, 'start', { position: known.position, known: true }, known.position)
-      return
-    }
-    let line = this.#lines.find(l => l.channels.size < perLine)
-    if (!line && this.#lines.length === mostLines) {
-      this.#hub.tabs.deliver(name, 'error', { code: 'bad_request', message: `at most ${perLine * mostLines} channels at a time` }, null)
-      return
-    }
-    if (!line) this.#lines.push((line = new Line(this.#hub, this)))
-    this.#places.set(name, new Place(position))
-    line.join(name)
+    const known = this.#line(name)?.channels.get(name).position
+    if (known) this.#hub.tabs.deliver(name, 'start', { position: known, known: true }, known)
+    if (known !== undefined) return
+    const line = this.#lines.find(l => l.channels.size < perLine) ?? this.#another()
+    if (line) line.join(name, new Place(position))
+    else this.refused(name, { code: 'bad_request', message: `at most ${perLine * mostLines} channels at a time` })
   }
 
   leave (name) {
-    if (!this.#places.delete(name)) return
-    const line = this.#lines.find(l => l.channels.has(name))
-    line?.leave(name)
-    if (!line || line.channels.size > 0) return
+    const line = this.#line(name)
+    if (!line) return
+    line.leave(name)
+    if (line.channels.size > 0) return
     line.close()
     this.#lines.splice(this.#lines.indexOf(line), 1)
+    this.changed()
   }
 
-  /** A channel that cannot be read. */
-  refused (name, error) {
-    this.#places.delete(name)
-    this.#hub.tabs.deliver(name, 'error', error, null)
+  #line (name) { return this.#lines.find(l => l.channels.has(name)) }
+
+  #another () {
+    if (this.#lines.length === mostLines) return null
+    const line = new Line(this.#hub, this)
+    this.#lines.push(line)
+    return line
   }
 
-  get channels () { return [...this.#places.keys()] }
+  /** A channel cannot be read. */
+  refused (name, error) { this.#hub.tabs.deliver(name, 'error', error, null) }
 
-  position (name) { return this.#places.get(name)?.position ?? null }
+  get channels () { return this.#lines.flatMap(l => [...l.channels.keys()]) }
 
-  /** A message that a line brought. */
-  receive (name, kind, message) {
-    const place = this.#places.get(name)
-    if (!place) return
+  /** A message that a line brought for a channel that stands there. */
+  receive (name, place, kind, message) {
     const before = place.position
     if (place.take(kind, message) || kind === 'position') this.#hub.tabs.deliver(name, kind, message, before)
   }
@@ -67,7 +62,7 @@ export class Session {
   /** A line's state changed: the worst of them is everybody's. */
   changed () {
     const order = ['refused', 'offline', 'connecting', 'connected']
-    const state = order.find(s => this.#lines.some(l => l.state === s)) ?? 'connected'
+    const state = order.find(s => this.#lines.some(l => l.state === s)) ?? 'connecting'
     this.#hub.tabs.changed(state, this.#lines[0]?.transport ?? null)
   }
 
@@ -85,6 +80,5 @@ export class Session {
   close () {
     this.#leading = false
     for (const line of this.#lines.splice(0)) line.close()
-    this.#places.clear()
   }
 }

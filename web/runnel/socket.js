@@ -1,10 +1,11 @@
-import { HubError } from './requests.js'
+import { HubError, passing } from './requests.js'
+import { Backoff } from './wait.js'
 
 /**
  * A link is one way of reading channels: it opens once, works from the hub's
  * welcome on, and goes down once. Its owner hears of it:
  *
- * working() · message(channel, kind, message) · expiring() · down({kind, retryAfter})
+ * working() · message(channel, place, kind, message) · expiring() · down({kind, retryAfter, token})
  *
  * where kind is `broken` (the network, or what stands in it), `busy` (the hub
  * says to come again), `token` (a new one is needed) or `refused` (no use).
@@ -15,7 +16,7 @@ export class Link {
 
   constructor (hub, channels, owner) {
     this.hub = hub
-    this.channels = channels
+    this.channels = channels // name → Place: what it carries
     this.owner = owner
     this.since = 0 // when it began to work
     this.heard = Date.now()
@@ -43,16 +44,22 @@ export class Link {
     if (this.heartbeat > 0 && !this.#over) this.#watchdog = setTimeout(() => this.end({ kind: 'broken', silent: true }), 2 * this.heartbeat)
   }
 
-  /** After a sleep: whether it still lives. */
+  /** Tells its owner what came for a channel. */
+  tell (name, kind, message) {
+    const place = this.channels.get(name)
+    if (place && !this.#over) this.owner.message(name, place, kind, message)
+  }
+
+  /** After a sleep, in which no time passes for timers: whether it still lives. */
   check () {
-    if (this.heartbeat > 0 && Date.now() - this.heard > 1.25 * this.heartbeat) this.end({ kind: 'broken' })
+    if (Date.now() - this.heard > 2 * this.heartbeat) this.end({ kind: 'broken' })
   }
 
   /** Goes down, and says so once. */
   end (why) {
     if (this.#over) return
     this.close()
-    this.owner.down(why)
+    this.owner.down({ token: this.token, ...why })
   }
 
   /** Goes down without a word. */
@@ -76,16 +83,19 @@ export function kindOf ({ code, foreign, status }) {
   }
 }
 
-const atOnce = 32 // subscribes in one go, of the 40 messages that the hub takes
-const kinds = { 1001: 'busy', 1013: 'busy', 4001: 'token', 4003: 'refused', 4008: 'busy', 4009: 'busy' }
+const kinds = { 1001: 'busy', 1011: 'busy', 1012: 'busy', 1013: 'busy', 4001: 'token', 4003: 'refused', 4008: 'busy', 4009: 'busy' }
 
 /** A WebSocket. It takes more channels, a new token and publishes as it is. */
 export class Socket extends Link {
   #ws
   #ref = 0
   #asked = new Map() // what waits for its answer, by ref
-  #joined = new Set()
-  #turn = 0 // when subscribes beyond the first ones may go out
+  #held = new Map() // name → Place: the hub's subscriptions
+  #asking = new Set() // channels whose subscription is about to change
+  #again = new Set() // channels that the hub could not see to yet
+  #timer // until it is asked again
+  #backoff = new Backoff(this.hub.timing)
+  channels = new Map() // those that joined
 
   async open () {
     try { this.token = await this.hub.tokens.get() } catch { return this.end({ kind: 'busy' }) }
@@ -98,27 +108,58 @@ export class Socket extends Link {
     this.#ws.onclose = ({ code }) => this.end({ kind: kinds[code] ?? 'broken' })
   }
 
-  join (name) {
-    if (this.since === 0 || this.#joined.has(name)) return
-    this.#joined.add(name)
-    const send = () => {
-      if (this.over || !this.#joined.has(name)) return
-      const position = this.owner.position(name)
-      this.#ask({ type: 'subscribe', channel: name, ...(position !== null && { last_event_id: position }) }, answer => {
-        if (answer === null) return
-        if (answer.type === 'subscribed') return this.owner.message(name, 'start', { position: answer.last_event_id })
-        this.#joined.delete(name)
-        if (answer.code === 'rate_limited' || answer.code === 'unavailable') setTimeout(() => this.join(name), 1000)
-        else this.owner.message(name, 'error', answer)
-      })
-    }
-    if (this.#joined.size <= atOnce) return send()
-    this.#turn = Math.max(this.#turn + 60, Date.now() + 1000)
-    setTimeout(send, this.#turn - Date.now())
+  join (name, place) {
+    this.channels.set(name, place)
+    this.#put(name)
   }
 
   leave (name) {
-    if (this.#joined.delete(name)) this.#send({ type: 'unsubscribe', channel: name })
+    this.channels.delete(name)
+    this.#put(name)
+  }
+
+  /** Messages of a subscription that is to end are not those of one to come. */
+  tell (name, kind, message) { if (this.#held.get(name) === this.channels.get(name)) super.tell(name, kind, message) }
+
+  /** Takes the hub's subscription to what the channel is now, step by step. */
+  #put (name) {
+    const held = this.#held.get(name)
+    const place = this.channels.get(name)
+    if (held === place || this.#asking.has(name) || this.over) return
+    this.#asking.add(name)
+    if (!held) this.#held.set(name, place) // events may come before the answer
+    const from = !held && place.position !== null && { last_event_id: place.position }
+    this.#ask({ type: held ? 'unsubscribe' : 'subscribe', channel: name, ...from }, answer => {
+      if (answer === null) return
+      this.#asking.delete(name)
+      if (passing.has(answer.code)) return this.#putLater(name, held)
+      if (held) this.#held.delete(name)
+      else if (answer.type === 'subscribed') this.#subscribed(name, answer)
+      else this.#refused(name, answer)
+      this.#put(name)
+    })
+  }
+
+  #putLater (name, held) {
+    if (!held) this.#held.delete(name)
+    this.#again.add(name)
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      const names = [...this.#again]
+      this.#again.clear()
+      for (const name of names) this.#put(name)
+    }, this.#backoff.next(1000))
+  }
+
+  #subscribed (name, { last_event_id: position }) {
+    this.#backoff.reset()
+    this.tell(name, 'start', { position })
+  }
+
+  #refused (name, error) {
+    this.tell(name, 'error', error)
+    if (this.#held.get(name) === this.channels.get(name)) this.channels.delete(name)
+    this.#held.delete(name)
   }
 
   /** The promise has {id} or {error}, or fails when the connection does. */
@@ -146,6 +187,7 @@ export class Socket extends Link {
   }
 
   hangUp () {
+    clearTimeout(this.#timer)
     if (this.#ws) {
       this.#ws.onopen = this.#ws.onmessage = this.#ws.onclose = null
       this.#ws.close()
@@ -178,9 +220,9 @@ export class Socket extends Link {
       case 'welcome': return this.welcome(m)
       case 'event':
       case 'gap':
-      case 'position': return this.#joined.has(m.channel) && this.owner.message(m.channel, m.type, m)
+      case 'position': return this.tell(m.channel, m.type, m)
       case 'expiring': return this.owner.expiring()
-      case 'unsubscribed': return m.code && this.owner.message(m.channel, 'error', { code: m.code, message: 'the token does not allow it any more' })
+      case 'unsubscribed': return m.code && this.#refused(m.channel, { code: m.code, message: 'the token does not allow it any more' })
     }
   }
 }

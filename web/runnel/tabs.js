@@ -1,7 +1,8 @@
 import { subjectOf } from './requests.js'
+import { Pause } from './wait.js'
 
 const lateHello = 200 // ms that a new leader waits for what other tabs read
-const tabLife = 30_000 // after which a tab that says nothing is gone
+const tabLife = 15 // beats after which a tab that says nothing is gone
 
 /**
  * The tabs of one browser that are of the same hub and user. One of them leads:
@@ -17,33 +18,38 @@ export class Tabs {
   #term = 0 // of the leader: when it began to lead
   #leading = false
   #heard = 0 // when the leader was last heard
+  #said = 0 // when this tab last told it what it reads
   #asked = false // whether it was asked since, as it was silent
-  #others = new Map() // as leader: tab → {channels, heard}
+  #others = new Map() // as leader: tab → {channels, beats}
+  #election = null // the newest; what comes of older ones does not count
+  #release = () => {}
+  #pause = new Pause()
   #timer
   #closed = false
-  #release = () => {}
 
   constructor (hub) { this.#hub = hub }
 
   async start () {
-    this.#key = await this.#shared()
+    await this.#share()
     if (this.#closed) return
-    if (this.#key === null) return this.#lead()
-    this.#bus = new BroadcastChannel(this.#key)
+    if (this.#bus === null) return this.#lead()
     this.#bus.onmessage = ({ data }) => this.#receive(data)
     this.#heard = Date.now()
-    this.#elect({})
+    this.#elect(false)
     this.#hello()
     this.#tick()
   }
 
-  /** What tabs have in common that may share a connection; null for none. */
-  async #shared () {
+  /** Opens the bus of the tabs that may share a connection, if there can be others. */
+  async #share () {
     const { share, token, user } = this.#hub.options
-    if (share === false || !globalThis.navigator?.locks || !globalThis.BroadcastChannel) return null
-    let who = user ?? null
-    try { if (who === null && token) who = subjectOf(await this.#hub.tokens.get()) } catch {}
-    return who === null ? null : `runnel ${this.#hub.url} ${who}`
+    try {
+      if (share === false || !navigator.locks) return
+      const who = user ?? (token ? subjectOf(await this.#hub.tokens.get()) : null)
+      if (who === null || this.#closed) return
+      this.#key = `runnel ${this.#hub.url} ${who}`
+      this.#bus = new BroadcastChannel(this.#key)
+    } catch {} // no token, or a browser that lacks or forbids it
   }
 
   /** This tab reads a channel, from a position on if it has one. */
@@ -52,7 +58,7 @@ export class Tabs {
     else this.#hello()
   }
 
-  leave (name) {
+  leave () {
     if (this.#leading) this.#prune()
     else this.#hello()
   }
@@ -66,12 +72,14 @@ export class Tabs {
   /** As leader: the connection's state. */
   changed (state, transport) {
     this.#hub.setState(state, transport)
-    this.#post({ type: 'beat', state, transport, connection: this.#hub.session.connection })
+    this.#beat()
   }
 
   close () {
     this.#closed = true
     clearTimeout(this.#timer)
+    this.#pause.cut()
+    this.#election?.abort()
     this.#post({ type: 'bye' })
     this.#release()
     this.#bus?.close()
@@ -80,39 +88,52 @@ export class Tabs {
 
   #post (message) { this.#bus?.postMessage({ ...message, tab: this.#id, term: this.#term }) }
 
+  #beat (answer) {
+    const { state, transport, session } = this.#hub
+    this.#post({ type: 'beat', answer, state, transport, connection: session.connection })
+  }
+
   #hello () {
+    this.#said = Date.now()
     if (!this.#leading) this.#post({ type: 'hello', channels: this.#hub.reading() })
   }
 
-  /** Waits for the lock, and leads as long as this tab has it. */
-  #elect (options) {
-    navigator.locks.request(this.#key, options, () => {
-      if (this.#closed) return
+  /** Waits for the lock, or takes it, and leads as long as this tab has it. */
+  #elect (steal) {
+    this.#election?.abort()
+    const election = this.#election = new AbortController()
+    const current = () => !this.#closed && election === this.#election
+    navigator.locks.request(this.#key, steal ? { steal } : { signal: election.signal }, () => {
+      if (!current()) return
       this.#lead()
       return new Promise(resolve => { this.#release = resolve })
-    }).catch(() => this.#depose()) // another tab took it
+    }).catch(error => {
+      if (!current()) return
+      if (error.name === 'AbortError') this.#depose() // another tab took it
+      else this.#lead() // the browser gives none: each tab leads itself
+    })
   }
 
   async #lead () {
     this.#leading = true
-    this.#term = Date.now()
+    this.#term = Math.max(Date.now(), this.#term + 1) // clocks go back at times
     if (this.#bus) {
       this.#post({ type: 'who' })
-      await new Promise(resolve => setTimeout(resolve, lateHello))
+      await this.#pause.wait(lateHello)
     }
     if (this.#closed || !this.#leading) return
     this.#hub.session.lead()
-    for (const { name, position } of this.#hub.reading()) this.#hub.session.join(name, position)
+    this.#joinAll(this.#hub.reading())
     for (const { channels } of this.#others.values()) this.#joinAll(channels)
   }
 
   #depose () {
-    if (this.#closed || !this.#leading) return
+    if (!this.#leading) return
     this.#leading = false
     this.#others.clear()
     this.#hub.session.close()
     this.#heard = Date.now()
-    this.#elect({})
+    this.#elect(false)
     this.#hello()
   }
 
@@ -134,50 +155,56 @@ export class Tabs {
     this.#asked = false
     switch (m.type) {
       case 'who': return this.#hello()
-      case 'beat':
-        this.#hub.sharedConnection = m.connection
-        return this.#hub.setState(m.state, m.transport)
+      case 'beat': return this.#follow(m)
       case 'deliver': return this.#hub.receive(m.name, m.kind, m.message, m.before)
     }
+  }
+
+  /** The leader lives. It is told so too: a hidden tab has few timers of its own. */
+  #follow ({ state, transport, connection }) {
+    this.#hub.sharedConnection = connection
+    this.#hub.setState(state, transport)
+    if (Date.now() - this.#said > 4 * this.#hub.timing.beat) this.#hello()
   }
 
   /** As leader: another tab says what it reads, or that it goes. */
   #visited ({ type, tab, channels }) {
     if (type === 'bye') this.#others.delete(tab)
-    else this.#others.set(tab, { channels, heard: Date.now() })
-    if (type === 'hello') {
+    else {
+      this.#others.set(tab, { channels, beats: 0 })
       this.#joinAll(channels)
-      this.#post({ type: 'beat', answer: true, state: this.#hub.state, transport: this.#hub.transport, connection: this.#hub.session.connection })
+      this.#beat(true)
     }
     this.#prune()
   }
 
-  /**
-   * The leader shows that it is there; others see whether it does. After a
-   * sleep, or where a hidden tab has few timers, it is asked first.
-   */
+  /** The leader shows that it is there; others see whether it does. */
   #tick () {
-    const { beat, silence } = this.#hub.timing
+    const { beat } = this.#hub.timing
     let last = Date.now()
-    let beats = 0
     const tick = () => {
       const now = Date.now()
       const late = now - last > 2 * beat + 1000
       last = now
-      if (this.#leading) {
-        this.#post({ type: 'beat', state: this.#hub.state, transport: this.#hub.transport, connection: this.#hub.session.connection })
-        for (const [tab, { heard }] of this.#others) if (now - heard > tabLife) this.#others.delete(tab)
-        this.#prune()
-      } else if (now - this.#heard > silence) {
-        this.#asked = late && !this.#asked
-        if (this.#asked) this.#hello()
-        else {
-          this.#heard = now
-          this.#elect({ steal: true })
-        }
-      } else if (++beats % 4 === 0) this.#hello()
+      if (this.#leading) this.#show()
+      else this.#look(now, late)
       this.#timer = setTimeout(tick, beat)
     }
     this.#timer = setTimeout(tick, beat)
+  }
+
+  #show () {
+    this.#beat()
+    for (const [tab, other] of this.#others) if (++other.beats > tabLife) this.#others.delete(tab)
+    this.#prune()
+  }
+
+  /** After a sleep, or where a hidden tab has few timers, a silent leader is asked first. */
+  #look (now, late) {
+    if (now - this.#heard <= this.#hub.timing.silence) return
+    this.#asked = late && !this.#asked
+    if (this.#asked) return this.#hello()
+    this.#heard = now
+    this.#elect(true)
   }
 }

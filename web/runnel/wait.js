@@ -24,13 +24,23 @@ export class Backoff {
 export class Pause {
   #timer
   #done
+  #soonest // when it may end at the earliest, unless it is cut
 
-  wait (ms) {
+  /** Waits so many ms, or until wake; what the hub asked for is the least. */
+  wait (ms, least = 0) {
     this.cut()
+    this.#soonest = Date.now() + least
     return new Promise(resolve => {
       this.#done = resolve
-      this.#timer = setTimeout(() => this.cut(), ms)
+      this.#until(ms)
     })
+  }
+
+  /** Ends the wait as soon as it may: there is hope again. */
+  wake () {
+    const left = this.#soonest - Date.now()
+    if (left <= 0) this.cut()
+    else if (this.#done) this.#until(left)
   }
 
   cut () {
@@ -38,29 +48,12 @@ export class Pause {
     this.#done?.()
     this.#done = undefined
   }
-}
 
-/** Which rung worked last in this browser, for a while. */
-export class Remembered {
-  #key
-  #life
-  #rung = null
-  #until = 0
-
-  constructor (hub) {
-    this.#key = `runnel ${hub.url}`
-    this.#life = hub.timing.winnerFor
-    try {
-      const [rung, until] = (localStorage.getItem(this.#key) ?? '').split(' ')
-      if (Number(until) <= Date.now() + this.#life) [this.#rung, this.#until] = [rung, Number(until)]
-    } catch {} // no storage: it is remembered by this page alone
-  }
-
-  get rung () { return Date.now() < this.#until ? this.#rung : null }
-
-  set rung (rung) {
-    this.#rung = rung
-    this.#until = Date.now() + this.#life
-    try { localStorage.setItem(this.#key, `${rung} ${this.#until}`) } catch {}
+  #until (ms) {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.cut(), ms)
   }
 }
+
+/** What somebody asked to wait in ms, a day at most: timers cannot tell months from nothing. */
+export const bearable = ms => Math.min(Math.max(ms || 0, 0), 86_400_000)

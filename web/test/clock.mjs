@@ -7,10 +7,11 @@ export class Clock {
   #now = begin
   #timers = new Map()
   #count = 0
+  lazy = false // whether timers made now go off once a minute at most, as a hidden tab's
 
   /** Takes the place of the real one until release. */
   constructor () {
-    globalThis.setTimeout = (f, ms = 0) => this.#add(f, ms)
+    globalThis.setTimeout = (f, ms = 0) => this.#add(f, ms > 2 ** 31 - 1 ? 1 : ms) // as browsers do
     globalThis.setInterval = (f, ms) => this.#add(f, ms, ms)
     globalThis.clearTimeout = globalThis.clearInterval = id => { this.#timers.delete(id) }
     Date.now = () => this.#now
@@ -24,10 +25,19 @@ export class Clock {
 
   get now () { return this.#now }
   get waiting () { return this.#timers.size }
+  get pending () { return [...this.#timers.values()].map(t => String(t.f)) }
 
   #add (f, ms, every) {
-    this.#timers.set(++this.#count, { f, at: this.#now + Math.max(0, ms), every })
-    return this.#count
+    const { lazy } = this
+    const made = ++this.#count
+    const then = () => { // what follows from it is of the same tab
+      const { lazy: before } = this
+      this.lazy = lazy
+      try { f() } finally { this.lazy = before }
+    }
+    const at = this.#now + Math.max(0, ms)
+    this.#timers.set(made, { f: then, at: lazy ? Math.ceil(at / 60_000) * 60_000 : at, every })
+    return made
   }
 
   /** Lets ms go by; what is due happens in its order, and what follows from it before the next. */
@@ -45,6 +55,12 @@ export class Clock {
     }
     this.#now = until
     await settle()
+  }
+
+  /** Somebody sets the clock; timers do not care. */
+  turnBack (ms) {
+    this.#now -= ms
+    for (const timer of this.#timers.values()) timer.at -= ms
   }
 
   /** The machine sleeps: time goes by, and no timer with it. */

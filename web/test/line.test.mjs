@@ -210,11 +210,12 @@ test('Retry-After and retry: are kept', async t => {
 })
 
 test('what a WebSocket is closed with says what to do', async t => {
-  for (const [close, opened] of [[1001, ['ws']], [1013, ['ws']], [4008, ['ws']], [4009, ['ws']], [1006, ['ws', 'sse']]]) {
+  for (const [close, demoted] of [[1001, false], [1011, false], [1012, false], [1013, false], [4008, false], [4009, false], [1006, true], [1009, true]]) {
     await t.test(String(close), async t => {
       const { clock, world } = page(t, { modes: { ws: { close } } })
       await clock.pass(2)
-      assert.deepEqual(world.opened, opened)
+      assert.equal(world.opened[0], 'ws')
+      assert.equal(world.opened.includes('sse'), demoted)
     })
   }
 })
@@ -351,5 +352,171 @@ test('nothing is left when it is closed', async t => {
     assert.equal(clock.waiting, 0, JSON.stringify(modes))
     world.release()
     clock.release()
+  }
+})
+
+for (const rung of ['ws', 'sse', 'poll']) {
+  test(`${rung}: a channel that is closed and read again goes on where it was`, async t => {
+    const { clock, world, hub, seen, read } = page(t, { modes: { delay: 50 }, options: { transports: [rung] } })
+    read('b')
+    await clock.pass(1000)
+    for (let n = 0; n < 20; n++) {
+      world.publish('b')
+      await clock.pass(1000)
+      hub.channel('b').close()
+      world.publish('b') // the old connection still carries it
+      await clock.pass(10 + n)
+      hub.channel('b').on('other', () => {})
+      world.publish('b')
+      await clock.pass(3 * n)
+    }
+    await clock.pass(3000)
+    assert.deepEqual(seen.b, upTo(60))
+  })
+
+  test(`${rung}: a position that cannot be read is told once, and disturbs nobody`, async t => {
+    const { clock, world, hub, seen } = page(t, { options: { transports: [rung] } })
+    const errors = []
+    await clock.pass(1000)
+    hub.channel('b', { lastEventId: 'yesterday' }).on('error', e => errors.push(e.code))
+    await clock.pass(10_000)
+    assert.deepEqual(errors, ['bad_request'])
+    const opened = world.opened.filter(o => o !== 'poll').length
+    world.publish('a')
+    await clock.pass(60_000)
+    assert.deepEqual(seen.a, [1])
+    assert.equal(world.opened.filter(o => o !== 'poll').length, opened)
+  })
+}
+
+test('a rollback that is told from where nobody stands is asked about again', async t => {
+  const { clock, world } = page(t, { options: { transports: ['ws'] } })
+  await clock.pass(100)
+  for (let n = 0; n < 9; n++) world.publish('a')
+  await clock.pass(5000)
+  const gap = (after, last, reason) => { for (const feed of world.live) feed.say({ type: 'gap', channel: 'a', after: `1732137600000-${after}`, last_event_id: `1732137600000-${last}`, reason }) }
+  gap(7, 8, 'trimmed') // a feed that overlaps
+  await clock.pass(1000)
+  assert.equal(world.opened.length, 1)
+  gap(7, 4, 'rollback')
+  await clock.pass(1000)
+  assert.equal(world.opened.length, 2)
+})
+
+test('a date in Retry-After is kept, and one beyond all bounds is not taken for none', async t => {
+  const options = { transports: ['sse'] }
+  const dated = page(t, { modes: { sse: { code: 'unavailable', status: 503, retryAfter: new Date(1_700_000_020_000).toUTCString() } }, options })
+  await dated.clock.pass(19_900)
+  assert.equal(dated.world.opened.length, 1)
+  await dated.clock.pass(700)
+  assert.ok(dated.world.opened.length > 1)
+  dated.hub.close()
+  dated.clock.release()
+  dated.world.release()
+  const { clock, world } = page(t, { modes: { sse: { code: 'unavailable', status: 503, retryAfter: 9e12 } }, options })
+  await clock.pass(3_600_000)
+  assert.equal(world.opened.length, 1)
+})
+
+test('waking does not cut short what the hub asked for', async t => {
+  const { clock, world, hub } = page(t, { modes: { sse: { code: 'unavailable', status: 503, retryAfter: 20 } }, options: { transports: ['sse'] } })
+  await clock.pass(1000)
+  hub.session.wake()
+  await clock.pass(18_900)
+  assert.equal(world.opened.length, 1)
+  await clock.pass(150)
+  assert.equal(world.opened.length, 2)
+})
+
+test('after a change of networks it does not wait for what began before', async t => {
+  const { clock, world, hub } = page(t, { modes: { ws: 'hang', sse: 'hang', poll: 'hang' } })
+  await clock.pass(10_000)
+  world.ws = 'ok'
+  hub.session.wake()
+  await clock.pass(10)
+  assert.equal(hub.transport, 'ws')
+})
+
+test('a quiet long-poll outlives a page that is looked at', async t => {
+  const { clock, world, hub, states } = page(t, { options: { transports: ['poll'] } })
+  for (let n = 0; n < 20; n++) {
+    await clock.pass(4900)
+    hub.session.wake()
+  }
+  assert.deepEqual(states, ['connected poll'])
+  assert.ok(world.opened.length < 7, `${world.opened.length} polls`)
+})
+
+test('a long-poll that something on the way answers at once is not repeated in a loop', async t => {
+  const { clock, world } = page(t, { options: { transports: ['poll'] } })
+  await clock.pass(100)
+  world.impatient = true
+  world.cut()
+  await clock.pass(600_000)
+  assert.ok(world.opened.length < 200, `${world.opened.length} polls in ten minutes`)
+})
+
+test('events of the hub that are new to the client are left alone', async t => {
+  const { clock, world, seen } = page(t, { options: { transports: ['sse'] } })
+  await clock.pass(100)
+  for (const feed of world.live) feed.write('event: runnel.news\ndata: not JSON\n\n')
+  world.publish('a')
+  await clock.pass(100)
+  assert.deepEqual([seen.a, world.opened.length], [[1], 1])
+})
+
+test('a subscription that the hub cannot take yet is asked for again, ever more rarely', async t => {
+  const { clock, world, seen } = page(t, { modes: { subscribing: 'unavailable' }, options: { transports: ['ws'] } })
+  await clock.pass(10 * 60_000)
+  assert.ok(world.subscribes > 10 && world.subscribes < 60, `${world.subscribes} times`)
+  world.subscribing = null
+  await clock.pass(31_000)
+  world.publish('a')
+  await clock.pass(10)
+  assert.deepEqual([seen.a, world.opened.length], [[1], 1])
+})
+
+test('rungs that do not exist, or none at all, are refused at once', () => {
+  for (const transports of [['pigeon'], []]) assert.throws(() => connect('http://hub.example.com', { transports }), TypeError)
+})
+
+test('options that are undefined are as if left out', async t => {
+  const { clock, hub } = page(t, { options: { transports: undefined, token: undefined, credentials: undefined, timing: undefined } })
+  await clock.pass(10)
+  assert.equal(hub.transport, 'ws')
+})
+
+test('the state is that of what is read', async t => {
+  const { clock, hub } = page(t)
+  await clock.pass(100)
+  hub.channel('a').close()
+  assert.deepEqual([hub.state, hub.transport], ['connecting', null])
+  hub.channel('a').on('message', () => {})
+  await clock.pass(100)
+  assert.deepEqual([hub.state, hub.transport], ['connected', 'ws'])
+})
+
+test('a hub that is closed leaves no request, no timer and no question for a token', async t => {
+  for (const token of [undefined, 'a string', () => new Promise(() => {})]) {
+    for (const requests of ['hang', 503]) {
+      const { clock, world, hub } = page(t, { modes: { requests, tokens: token ? ['a string'] : null }, options: { token } })
+      const pages = Array.from({ length: 5 }, () => hub.channel('a').history().catch(error => error.code))
+      hub.channel('b', { rewind: 3 }).on('message', () => {})
+      hub.channel('a').publish(1).catch(() => {})
+      await clock.pass(50)
+      let asked = 0
+      const { fetch } = globalThis
+      globalThis.fetch = (...args) => { asked++; return fetch(...args) }
+      hub.close()
+      await clock.pass(0)
+      assert.equal(clock.waiting, 0, `${requests}, ${typeof token}: ${clock.pending}`)
+      await clock.pass(60_000)
+      assert.equal(asked, 0)
+      if (requests === 'hang' && typeof token !== 'function') assert.deepEqual(await Promise.all(pages), Array(5).fill('closed'))
+      await assert.rejects(hub.outbox.add({}), { code: 'closed' })
+      globalThis.fetch = fetch
+      world.release()
+      clock.release()
+    }
   }
 })

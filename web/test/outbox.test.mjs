@@ -13,7 +13,7 @@ function outbox (t, ...answers) {
     hub.attempts.push(items)
     return (answers.length > 1 ? answers.shift() : answers[0])(items)
   }
-  hub.requests = { json: async (path, { body }) => answer(JSON.parse(body)) }
+  hub.requests = { json: async (path, init) => answer(JSON.parse(init().body)) }
   hub.answer = answer
   const box = new Outbox(hub)
   t.after(() => { box.close(); clock.release() })
@@ -101,7 +101,7 @@ test('what a hub that is overloaded never took waits as long as it has to', asyn
   const { box, hub, clock } = outbox(t, fail('unavailable'))
   const outcome = outcomes([box.add(item(1))])
   await clock.pass(3_600_000)
-  hub.requests.json = async (path, { body }) => accept(JSON.parse(body))
+  hub.requests.json = async (path, init) => accept(JSON.parse(init().body))
   await clock.pass(timing.backoffMax)
   assert.match((await outcome)[0], /^5-/)
 })

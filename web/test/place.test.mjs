@@ -1,7 +1,7 @@
 import './browser.mjs'
 import test from 'node:test'
 import assert from 'node:assert/strict'
-import { Place, later } from '../runnel/channel.js'
+import { Place, later } from '../runnel/place.js'
 
 const at = n => `1732137600000-${n}`
 const event = n => ['event', { id: at(n) }]

@@ -1,6 +1,7 @@
 import './browser.mjs'
 import test from 'node:test'
 import assert from 'node:assert/strict'
+import { Place } from '../runnel/place.js'
 import { Socket } from '../runnel/socket.js'
 import { messages } from './transcripts.mjs'
 
@@ -22,19 +23,18 @@ async function open (t, channels) {
   const browsers = globalThis.WebSocket
   globalThis.WebSocket = Wire
   const heard = []
-  const socket = new Socket(hub, channels, {
-    position: () => null,
+  const socket = new Socket(hub, new Map(), {
     working: () => heard.push('working'),
     expiring: () => heard.push('expiring'),
     down: ({ kind }) => heard.push(`down ${kind}`),
-    message: (channel, kind, message) => heard.push([channel, kind, message])
+    message: (channel, place, kind, message) => heard.push([channel, kind, message])
   })
   t.after(() => { socket.close(); globalThis.WebSocket = browsers })
   await socket.open()
   const say = message => Wire.last.onmessage({ data: JSON.stringify(message) })
   say({ type: 'welcome', connection: 'c', user: null, node: 'n', heartbeat: 25 })
   for (const channel of channels) {
-    socket.join(channel)
+    socket.join(channel, new Place())
     say({ type: 'subscribed', ref: Wire.last.sent.at(-1).ref, channel, last_event_id: '1-0' })
   }
   heard.length = 0

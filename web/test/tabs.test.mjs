@@ -32,15 +32,27 @@ class Bus {
 class Locks {
   #held = new Map() // name → {reject}
   #queue = []
+  late = false // whether all that is said takes its time, and who is robbed hears of it last
 
-  request (name, { steal = false }, callback) {
+  get waiting () { return this.#queue.length }
+
+  request (name, { steal = false, signal }, callback) {
     return new Promise((resolve, reject) => {
       const wanted = { name, callback, resolve, reject }
+      signal?.addEventListener('abort', () => {
+        const i = this.#queue.indexOf(wanted)
+        if (i < 0) return
+        this.#queue.splice(i, 1)
+        reject(signal.reason)
+      })
       if (!steal) {
         this.#queue.push(wanted)
         return this.#grant(name)
       }
-      this.#held.get(name)?.reject(new DOMException('stolen', 'AbortError'))
+      const robbed = this.#held.get(name)
+      const tell = () => robbed?.reject(new DOMException('stolen', 'AbortError'))
+      if (this.late) setTimeout(tell, 100)
+      else tell()
       this.#held.delete(name)
       this.#queue.unshift(wanted)
       this.#grant(name)
@@ -52,7 +64,8 @@ class Locks {
     if (i < 0 || this.#held.has(name)) return
     const [wanted] = this.#queue.splice(i, 1)
     this.#held.set(name, wanted)
-    queueMicrotask(async () => {
+    const later = this.late ? f => setTimeout(f, 50) : queueMicrotask
+    later(async () => {
       const result = await wanted.callback()
       if (this.#held.get(name) === wanted) {
         this.#held.delete(name)
@@ -244,4 +257,120 @@ test('each tab publishes, over the connection or by requests', async t => {
   assert.equal(new Set(await Promise.all(ids)).size, 2)
   assert.deepEqual(first.seen, second.seen)
   assert.equal(world.log('a').length, 2)
+})
+
+test('a tab that takes the lock just when it is given to it leads', async t => {
+  const { clock, world, open } = setting(t)
+  browser.locks.late = true
+  for (let ms = 5500; ms < 8500; ms += 50) {
+    const user = { user: `user-${ms}` }
+    const first = await open(user, 'a')
+    const second = await open(user, 'a')
+    first.bus.frozen = true
+    await clock.pass(ms)
+    first.hub.close()
+    await clock.pass(10_000)
+    const opened = world.opened.length
+    world.publish('a')
+    await clock.pass(10_000)
+    assert.equal(second.seen.a.length, 1, `${ms}`)
+    assert.equal(world.opened.length, opened, `${ms}`)
+    second.hub.close()
+    assert.equal(browser.locks.waiting, 0)
+  }
+})
+
+test('tabs that come and go, and take the lead from each other, leave nothing that waits for it', async t => {
+  const { clock, open } = setting(t)
+  const first = await open(ann, 'a')
+  const second = await open(ann, 'a')
+  for (let n = 0; n < 6; n++) {
+    const [leader] = n % 2 === 0 ? [first] : [second]
+    leader.bus.frozen = true
+    await clock.pass(9000)
+    leader.bus.frozen = false
+    await clock.pass(9000)
+    assert.equal(browser.locks.waiting, 1)
+  }
+  for (let n = 0; n < 5; n++) (await open(ann, 'a')).hub.close()
+  assert.equal(browser.locks.waiting, 1)
+  second.hub.close()
+  first.hub.close()
+  await clock.pass(0)
+  assert.equal(browser.locks.waiting, 0)
+  assert.equal(clock.waiting, 0)
+})
+
+test('a leader whose clock was put back is heard', async t => {
+  const { clock, world, open } = setting(t)
+  const first = await open(ann, 'a')
+  const second = await open(ann, 'a')
+  const third = await open(ann, 'a')
+  await clock.pass(10_000)
+  clock.turnBack(3_600_000)
+  first.hub.close()
+  await clock.pass(1000)
+  for (let n = 0; n < 3; n++) world.publish('a')
+  await clock.pass(100)
+  assert.deepEqual([second.seen.a, third.seen.a], [upTo(3), upTo(3)])
+  const opened = world.opened.length
+  await clock.pass(60_000)
+  assert.equal(world.opened.length, opened)
+})
+
+test('a hidden tab, with a timer a minute, gets every event at once', async t => {
+  const { clock, world, open } = setting(t)
+  await open(ann, 'a')
+  clock.lazy = true // the timers that are made from now on, of the second tab alone
+  const second = await open(ann, 'a', 'b')
+  clock.lazy = false
+  for (let n = 0; n < 40; n++) {
+    await clock.pass(7000)
+    world.publish('a')
+    world.publish('b')
+    await clock.pass(50)
+    assert.deepEqual([second.seen.a.length, second.seen.b.length], [n + 1, n + 1])
+  }
+  assert.equal(world.opened.length, 1)
+})
+
+test('a channel that may not be read is told once in each tab, and asked for no more', async t => {
+  const { clock, world, open } = setting(t)
+  world.forbidden.add('b')
+  const errors = []
+  const tabs = [await open(ann, 'a'), await open(ann, 'a'), await open(ann)]
+  for (const [n, tab] of tabs.entries()) {
+    tab.hub.channel('b').on('error', e => errors.push([n, e.code]))
+    await clock.pass(100)
+  }
+  await clock.pass(120_000)
+  assert.deepEqual(errors, [[0, 'forbidden'], [1, 'forbidden'], [2, 'forbidden']])
+  assert.equal(world.subscribes, 4)
+})
+
+test('where the browser forbids locks or channels each tab has its own connection', async t => {
+  const { clock, world, open } = setting(t)
+  const forbidden = () => { throw new DOMException('not here', 'SecurityError') }
+  browser.locks = { request: async () => forbidden() }
+  const first = await open(ann, 'a')
+  globalThis.BroadcastChannel = class { constructor () { forbidden() } }
+  const second = await open(ann, 'a')
+  await clock.pass(1000)
+  assert.equal(world.live.size, 2)
+  world.publish('a')
+  await clock.pass(30_000)
+  assert.deepEqual([first.seen.a, second.seen.a], [[1], [1]])
+})
+
+test('a rollback that another tab is told of is looked into', async t => {
+  const { clock, open } = setting(t)
+  const tab = await open(ann, 'a')
+  const channel = tab.hub.channel('a')
+  const asked = []
+  tab.hub.requests.json = async path => { asked.push(path); return { events: [], gap: null, last_event_id: channel.position, more: false } }
+  channel.receive('event', { channel: 'a', id: '5-9' }, channel.position)
+  channel.receive('gap', { channel: 'a', after: '5-8', last_event_id: '5-4', reason: 'rollback' }, '5-8')
+  await clock.pass(100)
+  assert.equal(asked.length, 1)
+  assert.match(asked[0], /last_event_id=5-9/)
 })

@@ -1,7 +1,8 @@
 import { storage, timing } from './browser.mjs'
 import test from 'node:test'
 import assert from 'node:assert/strict'
-import { Backoff, Pause, Remembered } from '../runnel/wait.js'
+import { Remembered } from '../runnel/ladder.js'
+import { Backoff, Pause } from '../runnel/wait.js'
 import { Clock, settle } from './clock.mjs'
 
 test('waits double up to their bound, by chance from nothing on', () => {

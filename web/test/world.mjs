@@ -14,6 +14,10 @@ export class World {
   beats = true // whether heartbeats get through
   heartbeat = 25
   forbidden = new Set() // channels
+  delay = 0 // ms that what a client sends is on its way
+  impatient = false // whether long-polls are answered at once
+  subscribing = null // a code with which subscriptions are refused
+  subscribes = 0 // how many were asked for over WebSockets
   tokens = null // those that are good; null: none is needed
   opened = [] // all that was tried: 'ws', 'sse', 'poll'
   live = new Set() // feeds
@@ -77,6 +81,7 @@ export class World {
     if (feed) this.opened.push(stream ? 'sse' : 'poll')
     if (mode === 'refuse') throw new TypeError('Failed to fetch')
     if (mode === 'hang') return aborted
+    if (this.delay > 0) await Promise.race([new Promise(resolve => setTimeout(resolve, this.delay)), aborted])
     if (typeof mode === 'number') return new Response('<html>', { status: mode })
     if (mode.code) return this.#error(mode)
     if (this.tokens && !this.tokens.includes(headers.Authorization?.slice(7))) return this.#error({ code: 'unauthorized', status: 401 })
@@ -85,6 +90,7 @@ export class World {
     const of = /^\/channels\/([^/]+)\/events$/.exec(url.pathname)?.[1]
     const channels = of ? [decodeURIComponent(of)] : query.getAll('channel')
     if (channels.some(c => this.forbidden.has(c))) return this.#error({ code: 'forbidden', status: 403 })
+    if ([query.get('last_event_id'), ...query.getAll('after')].some(p => p?.endsWith('yesterday'))) return this.#error({ code: 'bad_request', status: 400 })
     if (of) return Response.json(this.#page(channels[0], query))
     const positions = this.positions(query)
     if (stream) return new Response(new Stream(this, channels, positions, mode, signal).body)
@@ -92,7 +98,7 @@ export class World {
   }
 
   #error ({ code, status, retryAfter }) {
-    return Response.json({ error: { code, message: `no: ${code}` } }, { status, headers: retryAfter ? { 'Retry-After': String(retryAfter) } : {} })
+    return Response.json({ error: { code, message: `no: ${code}` } }, { status, headers: retryAfter ? { 'Retry-After': retryAfter } : {} })
   }
 
   #page (channel, query) {
@@ -108,7 +114,7 @@ export class World {
     for (const c of channels) if (!positions.has(c)) positions.set(c, this.last(c))
     const found = () => channels.flatMap(c => this.after(c, positions.get(c)))
     let events = found()
-    if (events.length === 0 && wait > 0) {
+    if (events.length === 0 && wait > 0 && !this.impatient) {
       await new Promise(resolve => {
         const feed = { event: e => channels.includes(e.channel) && done(), cut: () => done() }
         const done = () => { this.live.delete(feed); clearTimeout(timer); resolve() }
@@ -178,6 +184,12 @@ class Socket {
 
   send (text) {
     const { world } = this
+    if (world.delay > 0) setTimeout(() => this.hear(text), world.delay)
+    else this.hear(text)
+  }
+
+  hear (text) {
+    const { world } = this
     if (!world.live.has(this)) return
     const { type, ref, channel, token, last_event_id: position, data, ephemeral } = JSON.parse(text)
     switch (type) {
@@ -187,7 +199,10 @@ class Socket {
         return
       case 'ping': return this.say({ type: 'pong', ref })
       case 'subscribe':
+        world.subscribes++
+        if (world.subscribing) return this.say({ type: 'error', ref, code: world.subscribing, message: 'not now' })
         if (world.forbidden.has(channel)) return this.say({ type: 'error', ref, code: 'forbidden', message: 'no: forbidden' })
+        if (position === 'yesterday') return this.say({ type: 'error', ref, code: 'bad_request', message: 'no: bad_request' })
         this.channels.add(channel)
         this.say({ type: 'subscribed', ref, channel, last_event_id: position?.startsWith('cursor:') ? JSON.parse(position.slice(7))[channel] : position ?? world.last(channel) })
         if (position) for (const e of world.after(channel, world.positions(new URLSearchParams([['channel', channel], ['last_event_id', position]])).get(channel))) this.event(e)
