@@ -151,10 +151,8 @@ func (s *Server) settle(ctx context.Context, batches []*channelBatch, outcomes [
 	}
 }
 
-// appendOutcomes appends one result object per item, and has the log hear of
-// the first failure that is not the client's own.
+// appendOutcomes appends one result object per item, and notes what failed.
 func (s *Server) appendOutcomes(b []byte, outcomes []outcome, c echo.Context) []byte {
-	logged := false
 	b = append(b, '[')
 	for i, o := range outcomes {
 		if i > 0 {
@@ -166,11 +164,7 @@ func (s *Server) appendOutcomes(b []byte, outcomes []outcome, c echo.Context) []
 		}
 		e := describe(o.err)
 		b = appendError(b, e, "")
-		s.metrics.reject(e.code)
-		if e.status >= http.StatusInternalServerError && !logged {
-			logged = true
-			s.logFailure(c.Request(), requestID(c), e)
-		}
+		s.note(c, e)
 	}
 	return append(b, ']')
 }

@@ -30,8 +30,12 @@ func (s *Server) fail(c echo.Context, err error) {
 }
 
 // note counts an error that a client is told, and logs it where an operator
-// should know.
+// should know. One that has gone is told nothing: that its request could not be
+// finished is no trouble of the hub's.
 func (s *Server) note(c echo.Context, e *apiError) {
+	if c.Request().Context().Err() != nil {
+		return
+	}
 	s.metrics.reject(e.code)
 	s.logFailure(c.Request(), requestID(c), e)
 }
@@ -45,7 +49,7 @@ func (s *Server) logFailure(r *http.Request, requestID string, e *apiError) {
 			slog.String("code", e.code), slog.Any("cause", e.cause))
 	}
 	switch {
-	case e.status < http.StatusInternalServerError || r.Context().Err() != nil || e.close == closeDraining:
+	case e.status < http.StatusInternalServerError || e.close == closeDraining:
 	case e.code == codeInternal:
 		line()
 	default:

@@ -131,8 +131,7 @@ func (s *Server) refuseSSE(c echo.Context, start beginning, err error) error {
 	if e.status != http.StatusTooManyRequests && e.status < http.StatusInternalServerError {
 		return err
 	}
-	s.metrics.reject(e.code)
-	s.logFailure(c.Request(), requestID(c), e)
+	s.note(c, e)
 	b := appendRetry(nil, max(retryLater, e.retry))
 	b = appendSSE(b, "runnel.error", appendError(nil, e, requestID(c)), safeID(start.given))
 	c.Response().Header().Set("X-Accel-Buffering", "no")
