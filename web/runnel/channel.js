@@ -127,8 +127,9 @@ export class Channel extends Emitter {
   receive (kind, message, before) {
     if (!this.reading) return
     if (kind === 'error') return this.#fail(new HubError(message.code, message.message))
-    if (this.#held) return this.#hold([kind, message, before])
-    this.#take(kind, message, before ?? message.position ?? null, false)
+    const feed = before ?? message.position ?? null
+    if (this.#held) this.#hold([kind, message, feed])
+    else this.#take(kind, message, feed, false)
   }
 
   #take (kind, message, feed, covered) {

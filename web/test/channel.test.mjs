@@ -101,6 +101,15 @@ test('off takes a handler away', async t => {
   assert.deepEqual(got, [1])
 })
 
+test('what was published after history was read and before the feed began is read, in a quiet channel too', async t => {
+  let last = 0
+  const { clock, channel, seen } = alone(t, { start: { rewind: 5 }, history: () => last })
+  last = 1 // the read under way does not have it, and the feed begins after it
+  channel.receive('start', { position: at(1) })
+  await clock.pass(10)
+  assert.deepEqual(seen, [1])
+})
+
 for (const rung of ['ws', 'sse', 'poll']) {
   test(`${rung}: history and live are one, wherever reading begins`, async t => {
     for (const [start, first] of [[{ rewind: 5 }, 6], [{ lastEventId: at(3) }, 4], [undefined, 11]]) {
