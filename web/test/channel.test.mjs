@@ -283,3 +283,134 @@ test('whatever a feed leaves out or says twice, each event comes once and in ord
     clock.release()
   }
 })
+
+test('an iteration that is far too slow never skips an event before it is told', async t => {
+  const { channel, event } = alone(t)
+  channel.receive('start', { position: at(0) }, null)
+  const events = channel[Symbol.asyncIterator]()
+  const first = events.next()
+  await settle()
+  let n = 0
+  const seen = []
+  while (n < 1002) event(++n)
+  seen.push((await first).value.data)
+  await assert.rejects(async () => {
+    for (;;) {
+      seen.push((await events.next()).value.data)
+      event(++n) // there is room again
+    }
+  }, { code: 'slow_reader' })
+  assert.deepEqual(seen, upTo(seen.length))
+})
+
+test('an iteration of a channel that cannot be read is told why', async t => {
+  for (const rung of ['ws', 'sse', 'poll']) {
+    const { clock, world, hub } = page(t, rung)
+    world.forbidden.add('a')
+    const reading = assert.rejects(async () => { for await (const e of hub.channel('a')) assert.fail(e) }, { code: 'forbidden' })
+    await clock.pass(10_000)
+    await reading
+    hub.close()
+    world.release()
+    clock.release()
+  }
+})
+
+test('a channel that could not be read is read again by the next handler', async t => {
+  const { clock, world, hub } = page(t)
+  const got = []
+  world.forbidden.add('a')
+  hub.channel('a').on('message', e => got.push(e.data))
+  await clock.pass(1000)
+  world.forbidden.clear()
+  hub.channel('a').on('other', () => {})
+  await clock.pass(1000)
+  world.publish('a')
+  await clock.pass(10)
+  assert.deepEqual(got, [1])
+})
+
+test('history that may not be read ends reading with an error', async t => {
+  const { channel, clock, event, seen } = alone(t, { history: () => { throw new HubError('forbidden', 'no') } })
+  const errors = []
+  channel.on('error', e => errors.push(e.code))
+  channel.receive('start', { position: at(0) }, null)
+  event(5, 4)
+  await clock.pass(0)
+  event(6)
+  assert.deepEqual([errors, seen, channel.reading], [['forbidden'], [], false])
+})
+
+test('a proxy that refuses history is not the hub, and is asked again', async t => {
+  let tries = 0
+  const { channel, clock, event, seen } = alone(t, { history: () => { if (++tries < 3) throw new HubError('forbidden', '', { status: 403, foreign: true }); return 5 } })
+  channel.receive('start', { position: at(0) }, null)
+  event(5, 4)
+  await clock.pass(60_000)
+  assert.deepEqual(seen, upTo(5))
+})
+
+test('what others publish does not wait for an own event that the hub cannot take', async t => {
+  const { channel, hub, seen, event, clock } = alone(t)
+  channel.receive('start', { position: at(0) }, null)
+  let answer
+  hub.outbox.add = () => new Promise(resolve => { answer = resolve })
+  channel.publish('mine', { echo: false })
+  event(1)
+  assert.deepEqual(seen, [1])
+  channel.receive('event', { type: 'event', channel: 'a', event: 'message', id: at(2), data: 'mine' }, at(1)) // it has it after all
+  event(3)
+  assert.deepEqual(seen, [1])
+  answer(at(2))
+  await clock.pass(0)
+  assert.deepEqual(seen, [1, 3])
+})
+
+test('own text is known by its lines, whatever they end with', async t => {
+  const { channel, hub, clock } = alone(t)
+  const texts = []
+  channel.on('note', e => texts.push(e.data))
+  channel.receive('start', { position: at(0) }, null)
+  let answer
+  hub.outbox.add = () => new Promise(resolve => { answer = resolve })
+  channel.publish('two\r\nlines', { event: 'note', text: true, echo: false })
+  channel.receive('event', { channel: 'a', event: 'note', id: at(1), text: 'two\nlines' }, at(0))
+  answer(at(1))
+  await clock.pass(0)
+  channel.receive('event', { channel: 'a', event: 'note', id: at(2), text: 'two\nlines' }, at(1))
+  assert.deepEqual(texts, ['two\nlines'])
+})
+
+test('what comes between a page of history and the start of its feed is not skipped', async t => {
+  let answer
+  const { channel, seen, clock } = alone(t, { history: () => new Promise(resolve => { answer = resolve }), start: { rewind: 3 } })
+  const event = (n, before) => channel.receive('event', { type: 'event', channel: 'a', event: 'message', id: at(n), data: n }, before)
+  await clock.pass(0)
+  channel.receive('start', { position: 'a-cursor' }, null) // the feed began at 5, history was read at 3
+  event(6, 'a-cursor')
+  answer(3)
+  await clock.pass(0)
+  answer(6)
+  await clock.pass(0)
+  event(7, at(6))
+  assert.deepEqual(seen, upTo(7))
+})
+
+test('a channel that is closed while history is read, and read again, has each event once', async t => {
+  for (const start of [undefined, { rewind: 10 }]) {
+    const answers = []
+    const { channel, seen, clock, event } = alone(t, { history: () => new Promise(resolve => answers.push(resolve)), start })
+    channel.receive('start', { position: at(0) }, null)
+    event(3, 2)
+    await clock.pass(0)
+    channel.close()
+    channel.on('other', () => {})
+    channel.receive('start', { position: at(3), known: true }, at(3))
+    await clock.pass(0)
+    for (let n = 0; n < answers.length; n++) { answers[n](3); await clock.pass(0) }
+    event(4)
+    await clock.pass(0)
+    assert.deepEqual(seen, upTo(4), JSON.stringify(start))
+    clock.release()
+  }
+})

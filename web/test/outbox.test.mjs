@@ -209,3 +209,37 @@ test('whatever happens, each event is taken once and in order', async t => {
   assert.deepEqual(order, Array.from({ length: 200 }, (_, n) => n))
   assert.deepEqual(await outcomes(promises), order.map((_, n) => `5-${n + 1}`))
 })
+
+test('an ephemeral event that may be out already is not sent twice: it has no key', async t => {
+  const { box, hub, clock } = outbox(t, fail('network'), accept)
+  const outcome = outcomes([box.add({ channel: 'a', data: true, ephemeral: true })])
+  await clock.pass(10_000)
+  assert.deepEqual(await outcome, ['unknown_outcome'])
+  assert.equal(hub.attempts.length, 1)
+})
+
+test('what waits for its turn, or its token, past the life of its key does not go out', async t => {
+  const { box, hub, clock } = outbox(t, fail('network'), accept)
+  const { json } = hub.requests
+  let slow = false
+  hub.requests.json = async (...args) => {
+    if (slow) await new Promise(resolve => setTimeout(resolve, 2 * timing.keyLife))
+    slow = true
+    return await json(...args)
+  }
+  const outcome = outcomes([box.add(item(1)), box.add(item(2))])
+  await clock.pass(3 * timing.keyLife)
+  assert.deepEqual(await outcome, ['unknown_outcome', 'unknown_outcome'])
+  assert.equal(hub.attempts.length, 1)
+})
+
+test('waking does not cut short what the hub asked for', async t => {
+  const { box, hub, clock } = outbox(t, fail('rate_limited', { retryAfter: 5000 }), accept)
+  box.add(item(1))
+  await clock.pass(1000)
+  box.wake()
+  await clock.pass(3900)
+  assert.equal(hub.attempts.length, 1)
+  await clock.pass(200)
+  assert.equal(hub.attempts.length, 2)
+})

@@ -2,7 +2,7 @@ import { storage, timing } from './browser.mjs'
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { Remembered } from '../runnel/ladder.js'
-import { Backoff, Pause } from '../runnel/wait.js'
+import { Backoff, Pause, bearable } from '../runnel/wait.js'
 import { Clock, settle } from './clock.mjs'
 
 test('waits double up to their bound, by chance from nothing on', () => {
@@ -85,4 +85,32 @@ test('a page without storage remembers by itself', t => {
   const memory = new Remembered({ url: 'https://hub.example.com', timing })
   memory.rung = 'poll'
   assert.equal(memory.rung, 'poll')
+})
+
+test('a pause that is woken ends when it may, one that is cut at once', async t => {
+  const clock = new Clock()
+  t.after(() => clock.release())
+  const pause = new Pause()
+  let over = 0
+  pause.wake()
+  pause.wait(1000, 300).then(() => over++)
+  await clock.pass(100)
+  pause.wake()
+  await clock.pass(199)
+  assert.equal(over, 0)
+  await clock.pass(1)
+  assert.equal(over, 1)
+  pause.wait(1000, 300).then(() => over++)
+  await clock.pass(400)
+  pause.wake()
+  await settle()
+  assert.equal(over, 2)
+  pause.wait(1000, 300).then(() => over++)
+  pause.cut()
+  await settle()
+  assert.deepEqual([over, clock.waiting], [3, 0])
+})
+
+test('what somebody asks to wait is borne within reason', () => {
+  assert.deepEqual([NaN, -5, 0, 2000, 9e15, Infinity].map(bearable), [0, 0, 0, 2000, 86_400_000, 86_400_000])
 })
