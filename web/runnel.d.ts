@@ -75,6 +75,7 @@ export interface Channel extends AsyncIterable<Event> {
   on (type: 'gap', handler: (gap: Gap) => void): () => void
   /** Reading has begun, or begun again, at the position. */
   on (type: 'start', handler: (start: { position: string }) => void): () => void
+  /** The channel cannot be read, and is read no more until the next handler. */
   on (type: 'error', handler: (error: HubError) => void): () => void
   on<T = unknown> (type: string, handler: (event: Event<T>) => void): () => void
   off (type: string, handler: (value: never) => void): void

@@ -3,10 +3,12 @@
 
 import { Channel } from './runnel/channel.js'
 import { Emitter } from './runnel/emitter.js'
+import { HubError, closed } from './runnel/error.js'
 import { Outbox } from './runnel/outbox.js'
-import { HubError, Requests, Tokens, closed } from './runnel/requests.js'
+import { Requests } from './runnel/requests.js'
 import { Session } from './runnel/session.js'
 import { Tabs } from './runnel/tabs.js'
+import { Tokens } from './runnel/tokens.js'
 
 export { HubError }
 

@@ -1,8 +1,7 @@
 import { Emitter } from './emitter.js'
 import { Backoff, Pause } from './wait.js'
-import { HubError } from './requests.js'
+import { HubError, kindOf } from './error.js'
 import { Place, isID, later } from './place.js'
-import { kindOf } from './socket.js'
 
 const bound = 1000 // events that wait for an async iteration, or while history is read
 const pageSize = 500 // leaves an async iteration room

@@ -1,49 +1,8 @@
-import { HubError, errorOf } from './requests.js'
-import { Link, kindOf } from './socket.js'
+import { HubError, errorOf, kindOf } from './error.js'
+import { Link } from './link.js'
+import { SSEParser } from './parser.js'
 import { isID } from './place.js'
-import { Backoff, Pause, bearable } from './wait.js'
-
-/**
- * Reads a stream of server-sent events
- * (https://html.spec.whatwg.org/multipage/server-sent-events.html) piece by
- * piece, without a byte order mark, which decoders take away. A block that a cut
- * leaves unfinished is dropped.
- */
-export class SSEParser {
-  #rest = ''
-  #onBlock
-  #block = fresh()
-
-  /** @param {(block: {event: string, data: string, id?: string, retry?: number}) => void} onBlock */
-  constructor (onBlock) { this.#onBlock = onBlock }
-
-  push (text) {
-    const lines = (this.#rest + text).split(/\r\n|\n|\r(?!$)/)
-    this.#rest = lines.pop()
-    for (const line of lines) this.#line(line)
-  }
-
-  #line (line) {
-    if (line === '') {
-      const { lines, ...block } = this.#block
-      this.#block = fresh()
-      if (lines.length > 0 || block.retry !== undefined) this.#onBlock({ ...block, data: lines.join('\n') })
-      return
-    }
-    const colon = line.indexOf(':')
-    if (colon === 0) return
-    const name = colon < 0 ? line : line.slice(0, colon)
-    const value = colon < 0 ? '' : line.slice(colon + (line[colon + 1] === ' ' ? 2 : 1))
-    switch (name) {
-      case 'data': this.#block.lines.push(value); break
-      case 'event': this.#block.event = value || 'message'; break
-      case 'id': if (!value.includes('\0')) this.#block.id = value; break
-      case 'retry': if (/^\d+$/.test(value)) this.#block.retry = bearable(Number(value))
-    }
-  }
-}
-
-const fresh = () => ({ event: 'message', lines: [] })
+import { Backoff, Pause } from './wait.js'
 
 /** The query that reads a link's channels, each from where it stands. A cursor is long: most servers take 8 KiB. */
 export function query (link) {

@@ -1,6 +1,8 @@
+import { Attempt } from './attempt.js'
 import { Poll, Stream } from './feeds.js'
-import { Attempt, Ladder } from './ladder.js'
-import { Socket, kindOf } from './socket.js'
+import { Ladder } from './ladder.js'
+import { mend } from './mend.js'
+import { Socket } from './socket.js'
 import { Backoff, Pause } from './wait.js'
 
 const links = { ws: Socket, sse: Stream, poll: Poll }
@@ -21,8 +23,8 @@ export class Line {
   #failures = 0 // to replace it, in a row
   #again // when that is tried again
   #round = 0 // what belongs to an older one is over
-  #climbing // when
-  #climbAt = 0
+  #climbing // the next one's timer
+  #climbAt = 0 // when, also where connections are cut more often than it climbs; 0: at the top
   #backoff
   #pause = new Pause()
   #closed = false
@@ -63,7 +65,7 @@ export class Line {
     const { climbMin, patience } = this.#hub.timing
     if (this.#active) {
       this.#active.check()
-      if (this.#climbAt > Date.now() + climbMin) this.#climbSoon(climbMin)
+      if (this.#climbAt > Date.now() + climbMin) this.#climbAfter(climbMin * Math.random())
     } else if (this.#attempt && Date.now() - this.#attempt.began > patience) this.#begin() // what it began with may be dead
     else this.#pause.wake()
   }
@@ -86,7 +88,6 @@ export class Line {
     this.#attempt?.stop(working)
     this.#climb?.stop(working)
     this.#attempt = this.#climb = null
-    this.#climbAt = 0
   }
 
   #drop () {
@@ -111,6 +112,7 @@ export class Line {
     if (this.#closed) return
     this.#stop()
     this.#wait()
+    if (this.#closed) return // who heard of it may have had enough
     const { patience, requestTimeout } = this.#hub.timing
     this.#attempt = this.#try(this.#ladder.rungs, { patience, last: requestTimeout }, why => this.#fail(why))
   }
@@ -131,7 +133,7 @@ export class Line {
     return link
   }
 
-  /** A message counts for the channel as it was when the link took it up: what came between leaving and joining again is not known here. */
+  /** A message counts for the channel as it was when the link took it up; what came since it was left and joined again is not known there. */
   #receive (link, name, place, kind, message) {
     if (this.channels.get(name) !== place) return
     if (kind === 'error') return this.#refuse(name, message)
@@ -152,9 +154,12 @@ export class Line {
     this.#ladder.worked(link.rung)
     this.#failures = 0
     this.#set('connected')
+    if (link.over) return
     if (link.join) for (const [name, place] of this.channels) link.join(name, place)
     else if (!this.#fits(link)) this.#change() // some came or went meanwhile
-    if (this.#ladder.above(link.rung).length > 0) this.#climbSoon(this.#ladder.wait)
+    if (this.#ladder.above(link.rung).length === 0) this.#climbAt = 0
+    else if (this.#climbAt === 0) this.#climbSoon()
+    else this.#climbAfter(this.#climbAt - Date.now())
   }
 
   #fits ({ channels }) { return channels.size === this.channels.size && [...channels].every(([name, place]) => this.channels.get(name) === place) }
@@ -174,34 +179,22 @@ export class Line {
   async #fail (why) {
     this.#stop()
     this.#wait()
+    if (this.#closed) return
     const round = this.#round
-    const hope = await this.#mend(why, () => round === this.#round)
-    if (round !== this.#round) return
+    const hope = await this.#mend(why)
+    if (hope === null) return
     if (!hope) return this.#set('refused')
     const { retryAfter = 0 } = why
     await this.#pause.wait(this.#backoff.next(retryAfter), retryAfter)
     if (round === this.#round) this.#begin()
   }
 
-  /** Does what can be done about a link that failed, and reports whether there is hope for another. */
-  async #mend ({ kind, token }, still) {
-    if (kind === 'token' && !this.#hub.tokens.renewable) return false
-    if (kind === 'token') await this.#hub.tokens.refresh(token).catch(() => {})
-    if (kind === 'refused') await this.#sortOut(still)
-    return this.channels.size > 0
-  }
-
-  /** Drops the channels that cannot be read, or not from there. */
-  async #sortOut (still) {
-    for (const [name, place] of [...this.channels]) {
-      try {
-        const from = place.position === null ? '' : `&last_event_id=${encodeURIComponent(place.position)}`
-        await this.#hub.requests.json(`/channels/${encodeURIComponent(name)}/events?limit=1${from}`)
-      } catch (error) {
-        if (!still()) return
-        if (kindOf(error) === 'refused' && this.channels.get(name) === place) this.#refuse(name, error)
-      }
-    }
+  /** Does what can be done about a link that failed, and reports whether there is hope for another; null: it matters no more. */
+  async #mend (why) {
+    const round = this.#round
+    const still = () => round === this.#round
+    const hope = await mend(why, this.#hub, this.channels, (name, error) => still() && this.#refuse(name, error))
+    return still() ? hope : null
   }
 
   /** Opens a link with the channels, or the token, of now, and closes the old one once it works. */
@@ -214,9 +207,8 @@ export class Line {
 
   /** The old link goes on; it makes room where the hub may have none for both. */
   async #notReplaced (why) {
-    const round = this.#round
-    const hope = await this.#mend(why, () => round === this.#round)
-    if (round !== this.#round) return
+    const hope = await this.#mend(why)
+    if (hope === null) return
     if (hope && ++this.#failures < 3) {
       this.#again = setTimeout(() => this.#replace(), this.#backoff.next(why.retryAfter))
       return
@@ -238,9 +230,10 @@ export class Line {
   }
 
   /** Tries the rungs above, from the top, while the lower one goes on. */
-  #climbSoon (wait, least = 0) {
+  #climbSoon (least = 0) { this.#climbAfter(least + this.#ladder.wait * (0.75 + Math.random() / 2)) }
+
+  #climbAfter (wait) {
     clearTimeout(this.#climbing)
-    wait = least + wait * (0.75 + Math.random() / 2)
     this.#climbAt = Date.now() + wait
     this.#climbing = setTimeout(() => this.#climbNow(), wait)
   }
@@ -248,6 +241,7 @@ export class Line {
   #climbNow () {
     const { patience } = this.#hub.timing
     this.#ladder.climbed()
-    this.#climb = this.#try(this.#ladder.above(this.#active.rung), { patience, last: patience }, why => this.#climbSoon(this.#ladder.wait, why.retryAfter))
+    this.#climbAt = Date.now() + this.#ladder.wait // should the link break meanwhile
+    this.#climb = this.#try(this.#ladder.above(this.#active.rung), { patience, last: patience }, why => this.#climbSoon(why.retryAfter))
   }
 }

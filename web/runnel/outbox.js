@@ -1,5 +1,5 @@
 import { Backoff, Pause } from './wait.js'
-import { HubError, closed, passing, uncertain } from './requests.js'
+import { HubError, closed, passing, uncertain } from './error.js'
 
 const most = 1000 // publishes that wait
 const batch = 100 // of them in one request, and so many bytes

@@ -1,4 +1,4 @@
-import { subjectOf } from './requests.js'
+import { subjectOf } from './tokens.js'
 import { Pause } from './wait.js'
 
 const lateHello = 200 // ms that a new leader waits for what other tabs read

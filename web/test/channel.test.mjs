@@ -3,7 +3,7 @@ import test from 'node:test'
 import assert from 'node:assert/strict'
 import { connect } from '../runnel.js'
 import { Channel } from '../runnel/channel.js'
-import { HubError } from '../runnel/requests.js'
+import { HubError } from '../runnel/error.js'
 import { Clock, settle } from './clock.mjs'
 import { World } from './world.mjs'
 

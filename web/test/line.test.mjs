@@ -133,6 +133,19 @@ test('it climbs ever more rarely where the better rung stays broken', async t =>
   assert.deepEqual(states, ['connected sse'])
 })
 
+test('it climbs, too, where connections are cut more often than it climbs', async t => {
+  const { clock, world, hub } = page(t, { modes: { ws: 'refuse' } })
+  await clock.pass(1000)
+  world.ws = 'ok'
+  for (let n = 0; n < 6 && hub.transport !== 'ws'; n++) {
+    assert.equal(hub.transport, 'sse')
+    await clock.pass(20_000)
+    world.cut()
+    await clock.pass(4000)
+  }
+  assert.equal(hub.transport, 'ws')
+})
+
 test('a rung whose welcome gets through and no heartbeat is left for the next', async t => {
   const { clock, world, hub } = page(t, { modes: { ws: 'refuse', beats: false }, options: { transports: ['sse', 'poll'] } })
   await clock.pass(10)
@@ -518,5 +531,30 @@ test('a hub that is closed leaves no request, no timer and no question for a tok
       world.release()
       clock.release()
     }
+  }
+})
+
+test('a page may close its hub whenever it is told of something', async t => {
+  for (const state of ['connecting', 'connected', 'offline', 'refused', 'error', 'start', 'message']) {
+    const { clock, world, hub } = page(t, { modes: { forbidden: new Set(['b']), tokens: ['good'] }, options: { transports: ['sse'], token: 'good' }, channels: ['a', 'b'] })
+    let told = false
+    const close = () => { told = true; hub.close() }
+    hub.on('state', s => s.state === state && close())
+    hub.channel('b').on('error', () => state === 'error' && close())
+    hub.channel('a').on('start', () => state === 'start' && close())
+    hub.channel('a').on('message', () => state === 'message' && close())
+    await clock.pass(2000)
+    world.publish('a')
+    browser.onLine = state !== 'offline'
+    world.cut()
+    await clock.pass(2)
+    browser.onLine = true
+    world.tokens = []
+    await clock.pass(5000)
+    world.cut()
+    await clock.pass(20_000)
+    assert.deepEqual([told, clock.waiting, world.live.size], [true, 0, 0], `${state}: ${clock.pending}`)
+    world.release()
+    clock.release()
   }
 })

@@ -2,7 +2,7 @@ import { browser, timing } from './browser.mjs'
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { Outbox } from '../runnel/outbox.js'
-import { HubError } from '../runnel/requests.js'
+import { HubError } from '../runnel/error.js'
 import { Clock, settle } from './clock.mjs'
 
 /** An outbox at a hub that gives each attempt the next answer: a function of its items. */

@@ -1,8 +1,9 @@
 import { timing } from './browser.mjs'
 import test from 'node:test'
 import assert from 'node:assert/strict'
-import { HubError, Requests, Tokens, errorOf, passing, subjectOf } from '../runnel/requests.js'
-import { kindOf } from '../runnel/socket.js'
+import { HubError, errorOf, kindOf, passing } from '../runnel/error.js'
+import { Requests } from '../runnel/requests.js'
+import { Tokens, subjectOf } from '../runnel/tokens.js'
 import { Clock, settle } from './clock.mjs'
 import { bodies } from './transcripts.mjs'
 

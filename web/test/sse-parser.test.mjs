@@ -1,7 +1,7 @@
 import './browser.mjs'
 import test from 'node:test'
 import assert from 'node:assert/strict'
-import { SSEParser } from '../runnel/feeds.js'
+import { SSEParser } from '../runnel/parser.js'
 import { bodies } from './transcripts.mjs'
 
 function parse (...pieces) {
