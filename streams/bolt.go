@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -149,14 +148,16 @@ func (b *Bolt) Heads(ctx context.Context, channels []string) ([]Head, error) {
 		return heads, err
 	}
 	err = b.change(ctx, &boltJob{work: func(tx *boltTx) error { return tx.use(unused, time.Now()) }})
-	if err != nil && !slices.Contains(heads, Head{}) {
-		return heads, nil // all are known; that they were asked for is noted another time
-	}
-	if err != nil {
+	switch {
+	case err == nil:
+		heads, _, err = b.readHeads(channels)
+		return heads, err
+	case ctx.Err() != nil:
 		return nil, unavailable(err)
 	}
-	heads, _, err = b.readHeads(channels)
-	return heads, err
+	// The disk takes nothing: those that are known are, and that they were asked
+	// for is noted another time.
+	return heads, nil
 }
 
 // Range implements [Log].

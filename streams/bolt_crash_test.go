@@ -187,10 +187,27 @@ func fillUntilFull(t *testing.T, path string) {
 		if n := len(readAll(t, b, "a").Events); n != acknowledged || heard.events != acknowledged || n == 0 {
 			t.Fatalf("%d events were acknowledged, %d are there, %d were heard of", acknowledged, n, heard.events)
 		}
+		if size == 1<<20 { // a larger file may have pages free
+			checkHeadsWhileFull(t, b, uint64(acknowledged))
+		}
 	}
 	limitFileSize(t, 1<<40)
 	if id := appendText(t, b, "a", day100k, "there is room again", ""); id.N != uint64(acknowledged+1) {
 		t.Fatalf("%v follows number %d", id, acknowledged)
+	}
+}
+
+// checkHeadsWhileFull: more new channels than there is room for keep nobody
+// from learning where those stand that are known.
+func checkHeadsWhileFull(t *testing.T, b *streams.Bolt, last uint64) {
+	t.Helper()
+	names := []string{"a"}
+	for i := range 8_000 {
+		names = append(names, fmt.Sprint("new", i))
+	}
+	heads, err := b.Heads(t.Context(), names)
+	if err != nil || heads[0].Last.N != last || heads[1] != (streams.Head{}) {
+		t.Fatalf("known %+v, new %+v, %v", heads[:min(1, len(heads))], heads[min(1, len(heads)):min(2, len(heads))], err)
 	}
 }
 
