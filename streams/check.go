@@ -130,7 +130,7 @@ func (b *Broker) compare(due []*channel) {
 }
 
 // errNoHead is why a channel cannot be followed beside others that can.
-var errNoHead = fmt.Errorf("%w: it takes no writes, and does not know the channel yet", ErrUnavailable)
+var errNoHead = fmt.Errorf("%w: it cannot say where this channel stands, and perhaps takes no writes", ErrUnavailable)
 
 // checkBackoff is the pause after the log could not be asked.
 const checkBackoff = 200 * time.Millisecond

@@ -37,8 +37,9 @@ type Log interface {
 	Append(ctx context.Context, channel string, keep Retention, drafts []Draft) ([]Result, error)
 
 	// Heads returns where each of the channels stands, in their order; the
-	// zero Head for one that is new to a log which takes no writes for now. It
-	// also renews what the log keeps of a channel whose history has expired.
+	// zero Head for one of which it cannot say so, as of a new one while the
+	// log takes no writes. It also renews what the log keeps of a channel whose
+	// history has expired.
 	Heads(ctx context.Context, channels []string) ([]Head, error)
 
 	// Range reads a page of the channel's retained events. The page is one

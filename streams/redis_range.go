@@ -60,8 +60,8 @@ func (r *Redis) someHeads(ctx context.Context, heads []Head, channels []string) 
 	}
 	for i, reply := range r.run(ctx, headsScript, calls, nil) {
 		values, err := reply.Slice()
-		if noWrites(err) {
-			continue // what is stored counts, and where nothing is, nothing can be
+		if noWrites(err) || replyCode(err) == "WRONGTYPE" {
+			continue // what is stored counts; where nothing is, this channel has no head
 		}
 		if err != nil {
 			return nil, err

@@ -110,3 +110,18 @@ func TestRedisTooFewReplicas(t *testing.T) {
 		}
 	}
 }
+
+// A key that somebody put where a head belongs is one channel's trouble.
+func TestRedisHeadOfAnotherKind(t *testing.T) {
+	server := streamstest.StartRedis(t)
+	log, plain := openRedis(t, server), plainClient(t, server)
+	last := add(t, log, "known", text("1"))[0]
+	plain.HSet(t.Context(), "runnel:{odd}:head", "by", "hand")
+	heads, err := log.Heads(t.Context(), []string{"odd", "known"})
+	if err != nil || heads[0] != (streams.Head{}) || heads[1].Last != last {
+		t.Errorf("%+v, %v", heads, err)
+	}
+	if _, err := log.Append(t.Context(), "odd", aDay, []streams.Draft{text("1")}); !errors.Is(err, streams.ErrUnavailable) {
+		t.Errorf("an append: %v", err)
+	}
+}
