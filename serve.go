@@ -26,7 +26,8 @@ import (
 type node struct {
 	name     string
 	log      *slog.Logger
-	config   atomic.Pointer[Config] // replaced by a reload
+	config   atomic.Pointer[Config]     // replaced by a reload
+	scheme   func(*http.Request) string // by the proxies that were trusted at the start
 	store    *store
 	verifier *auth.Verifier
 	broker   *streams.Broker
@@ -57,6 +58,7 @@ func (n *node) open(ctx context.Context) (err error) {
 	if n.store, err = cfg.openStore(n.log); err != nil {
 		return err
 	}
+	n.scheme = server.Scheme(cfg.TrustProxy)
 	n.broker = streams.NewBroker(streams.BrokerOptions{Log: n.store.Log, Node: n.name, Retention: n.retention, Logger: n.log})
 	keys, err := n.keys(cfg)
 	if err != nil {
@@ -104,7 +106,7 @@ func (n *node) pages(cfg *Config) server.Page {
 func (n *node) keys(cfg *Config) (auth.Config, error) {
 	keys, err := cfg.auth()
 	keys.Tickets, keys.Logger = n.store.tickets, n.log
-	keys.Scheme = server.Scheme(cfg.TrustProxy)
+	keys.Scheme = n.scheme
 	return keys, err
 }
 
