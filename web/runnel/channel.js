@@ -186,6 +186,7 @@ export class Channel extends Emitter {
       if (this.#held) this.#hold(item)
       else if (this.reading) this.#take(...item, i < covered)
     }
+    if (this.#reading) this.#covered = this.#held.length
   }
 
   /** Reads history from a start up to now; what comes meanwhile waits. */

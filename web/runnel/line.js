@@ -144,6 +144,9 @@ export class Line {
   #refuse (name, { code, message }) {
     this.channels.delete(name)
     this.#session.refused(name, { code, message })
+    if (this.channels.size > 0 || this.#closed) return
+    this.#drop()
+    this.#set('refused')
   }
 
   #win (link) {

@@ -2,7 +2,7 @@ import { browser, storage } from './browser.mjs'
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { connect } from '../runnel.js'
-import { Clock } from './clock.mjs'
+import { Clock, settle } from './clock.mjs'
 import { World } from './world.mjs'
 
 /** A page that reads channels of the hub in a world of its own. */
@@ -289,6 +289,20 @@ for (const rung of ['ws', 'sse', 'poll']) {
     assert.deepEqual(seen.a, [1, 2])
   })
 
+  test(`${rung}: where no channel may be read there is no connection, until there is another one`, async t => {
+    const { clock, world, hub, seen, read } = page(t, { modes: { forbidden: new Set(['a', 'b']) }, options: { transports: [rung] }, channels: ['a', 'b'] })
+    await clock.pass(3000)
+    assert.deepEqual([hub.state, hub.transport, world.live.size], ['refused', null, 0])
+    const opened = world.opened.length
+    await clock.pass(600_000)
+    assert.equal(world.opened.length, opened)
+    read('c')
+    await clock.pass(100)
+    world.publish('c')
+    await clock.pass(100)
+    assert.deepEqual([hub.state, seen.c], ['connected', [1]])
+  })
+
   test(`${rung}: a token that is refused is replaced, one that stays bad is not asked for in a loop`, async t => {
     let asked = 0
     const { clock, world, hub, seen } = page(t, { modes: { tokens: ['t2'] }, options: { transports: [rung], token: () => `t${++asked}` } })
@@ -535,25 +549,30 @@ test('a hub that is closed leaves no request, no timer and no question for a tok
 })
 
 test('a page may close its hub whenever it is told of something', async t => {
-  for (const state of ['connecting', 'connected', 'offline', 'refused', 'error', 'start', 'message']) {
-    const { clock, world, hub } = page(t, { modes: { forbidden: new Set(['b']), tokens: ['good'] }, options: { transports: ['sse'], token: 'good' }, channels: ['a', 'b'] })
-    let told = false
-    const close = () => { told = true; hub.close() }
-    hub.on('state', s => s.state === state && close())
-    hub.channel('b').on('error', () => state === 'error' && close())
-    hub.channel('a').on('start', () => state === 'start' && close())
-    hub.channel('a').on('message', () => state === 'message' && close())
+  for (const when of ['connecting', 'connected', 'offline', 'online', 'refused', 'error', 'start', 'message']) {
+    const { clock, world, hub } = page(t, { modes: { ws: 'refuse', forbidden: new Set(['b']), tokens: ['good'] }, options: { token: 'good' }, channels: ['a', 'b'] })
+    let left = null
+    const told = async what => {
+      if (what !== when || left) return
+      hub.close()
+      await settle()
+      left = [clock.pending, world.live.size]
+    }
+    let before
+    hub.on('state', ({ state }) => { told(before === 'offline' ? 'online' : state); before = state })
+    hub.channel('b').on('error', () => told('error'))
+    hub.channel('a').on('start', () => told('start'))
+    hub.channel('a').on('message', () => told('message'))
     await clock.pass(2000)
     world.publish('a')
-    browser.onLine = state !== 'offline'
+    await clock.pass(2000)
+    browser.onLine = when !== 'offline' && when !== 'online'
+    if (when === 'refused') world.tokens = []
     world.cut()
     await clock.pass(2)
     browser.onLine = true
-    world.tokens = []
-    await clock.pass(5000)
-    world.cut()
     await clock.pass(20_000)
-    assert.deepEqual([told, clock.waiting, world.live.size], [true, 0, 0], `${state}: ${clock.pending}`)
+    assert.deepEqual(left, [[], 0], when)
     world.release()
     clock.release()
   }
