@@ -132,7 +132,7 @@ func (p *page) await(kind string, count int) []sight {
 // within polls until the condition holds. A page that gave up waits no longer.
 func (p *page) within(what string, holds func() bool) {
 	p.t.Helper()
-	for deadline := time.Now().Add(patience); !holds(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(absence(patience, 4*time.Minute)); !holds(); time.Sleep(20 * time.Millisecond) {
 		if dead := len(p.saw("dead")) > 0; dead || time.Now().After(deadline) {
 			p.t.Fatalf("%s (gave up: %v) waits in vain for: %s\n%s", p.label, dead, what, p.story())
 		}

@@ -1,7 +1,7 @@
 // A plain EventSource, opened once: whatever happens, it has to come back by
-// itself. But for one thing: Firefox gives up a feed of another origin when
-// nobody listens there (it takes the refused connection for a refusal by CORS).
-// A page can but make a new one then, which goes on from the last event.
+// itself. But for one thing: Firefox gives up a feed of another origin where a
+// connection fails before an answer (it takes that for a refusal by CORS). A
+// page can but make a new one then, which goes on from the last event.
 
 const types = [
   "message", "chat", "runnel.welcome", "runnel.heartbeat", "runnel.gap", "runnel.error", "runnel.position",
@@ -12,7 +12,7 @@ export function watch(hub, channels, saw, withCredentials) {
   const url = new URL(channels.length === 1 ? `/channels/${channels[0]}/events` : "/events", hub);
   url.search = hub.search;
   if (channels.length > 1) for (const channel of channels) url.searchParams.append("channel", channel);
-  const givesUpOnRefusedConnections = isFirefox && url.origin !== location.origin;
+  const givesUpOnFailedConnections = isFirefox && url.origin !== location.origin;
   let letIn = false;
   open();
 
@@ -24,7 +24,7 @@ export function watch(hub, channels, saw, withCredentials) {
     };
     source.onerror = () => {
       if (source.readyState !== EventSource.CLOSED) return saw({ type: "error" });
-      if (!letIn || !givesUpOnRefusedConnections) return saw({ type: "dead" });
+      if (!letIn || !givesUpOnFailedConnections) return saw({ type: "dead" });
       saw({ type: "anew" });
       setTimeout(open, 500);
     };
