@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestSocketFrames: fragments, control frames between them, pings.
@@ -100,4 +101,41 @@ func TestSocketHalfClosed(t *testing.T) {
 			return
 		}
 	}
+}
+
+// TestSocketPongs: pongs that nobody waits for, whole or in pieces, alone or
+// with messages around them, take nothing from these.
+func TestSocketPongs(t *testing.T) {
+	t.Parallel()
+	n := startNode(t, "--heartbeat", "1s", "--ping", "1s")
+	s := openSocket(t, n.Addr, "/ws")
+	s.want("welcome")
+	pong := "\x8a\x80abcd"
+	ping := maskedFrame(`{"type":"ping","ref":1}`)
+	for _, pieces := range [][]string{
+		{pong}, {pong + pong}, {pong[:1], pong[1:]}, {pong + pong[:4], pong[4:]},
+		{pong + ping}, {ping + pong}, {pong, ping[:3], ping[3:]}, {pong + ping[:3], ping[3:] + pong},
+		{strings.Repeat(pong, 9) + ping}, {"\x8a\x83abcd123", pong + ping},
+	} {
+		for _, piece := range pieces {
+			if _, err := io.WriteString(s.conn, piece); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(5 * time.Millisecond) // so that it is read alone
+		}
+		s.send(`{"type":"ping","ref":"after"}`)
+		for _, ref := range []string{"1", `"after"`} {
+			if ref == "1" && !strings.Contains(strings.Join(pieces, ""), ping) {
+				continue
+			}
+			if m := s.want("pong"); string(m.Ref) != ref {
+				t.Fatalf("after %q the answer is to %s", pieces, m.Ref)
+			}
+		}
+	}
+}
+
+// maskedFrame is a text message with a mask of zeros.
+func maskedFrame(text string) string {
+	return string([]byte{0x81, 0x80 | byte(len(text)), 0, 0, 0, 0}) + text
 }

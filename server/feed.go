@@ -51,8 +51,10 @@ type feed struct {
 // liveness is when a peer last showed that it is there.
 type liveness struct {
 	taken int64 // bytes it had acknowledged at most
+	owes  bool  // there were some it had not
 	since time.Time
-	ping  time.Time
+	ping  time.Time // when it was last pinged
+	beat  time.Time // when it last got a heartbeat
 }
 
 // Delivery states: a feed stands in its worker's queue at most once, and is

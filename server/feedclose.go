@@ -56,7 +56,7 @@ func (f *feed) closeWith(frame []byte) {
 // it and to answer.
 func (f *feed) startClosing() {
 	f.closing = true
-	f.parting = f.parting || !f.transport.awaitsClose()
+	f.parting = f.parting || !f.transport.answers()
 	f.wakeSenders()
 	f.endBy = time.Now().Add(closeTimeout)
 	f.hub.wheel.add(f, f.endBy)

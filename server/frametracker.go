@@ -27,7 +27,11 @@ func (t *frameTracker) flooded(now time.Time, most int) bool {
 	return t.frames > most
 }
 
-const maskSize = 4
+// masked marks a frame of a client, in the byte of its size.
+const (
+	masked   = 0x80
+	maskSize = 4
+)
 
 // between reports whether what passed ended with a whole message.
 func (t *frameTracker) between() bool { return t.have == 0 && t.left == 0 && !t.open }
@@ -57,7 +61,7 @@ func (t *frameTracker) headerSize() int {
 	case 127:
 		size += 8
 	}
-	if t.head[1]&0x80 != 0 {
+	if t.head[1]&masked != 0 {
 		size += maskSize
 	}
 	return size

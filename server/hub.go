@@ -62,7 +62,6 @@ func newHub(pace Pace, log *slog.Logger, latency func(time.Duration)) *hub {
 		pace:     pace,
 		log:      log,
 		poller:   newPoller(),
-		wheel:    newWheel(min(pace.Heartbeat, pace.Ping, pace.Silence)),
 		ctx:      ctx,
 		cancel:   cancel,
 		feeds:    map[*feed]struct{}{},
@@ -73,6 +72,7 @@ func newHub(pace Pace, log *slog.Logger, latency func(time.Duration)) *hub {
 		h.workers = append(h.workers, w)
 		h.tasks.Go(func() { w.run(ctx) })
 	}
+	h.wheel = newWheel(min(pace.Heartbeat, pace.Ping, pace.Silence), newWorker(&tally{latency: latency}))
 	h.tasks.Go(func() { h.wheel.run(ctx) })
 	if h.poller != nil {
 		h.tasks.Go(func() { h.poller.run(ctx) })
@@ -93,8 +93,8 @@ func (h *hub) add(f *feed, hear func()) bool {
 	now := time.Now()
 	f.last.Store(now.UnixNano())
 	f.heard.Store(now.UnixNano())
-	f.alive = liveness{since: now, ping: now}
-	first := earlier(spread(now, min(h.pace.Heartbeat, h.pace.Ping, h.pace.Silence/6)), f.tokenDue())
+	f.alive = liveness{since: now, ping: scatter(now, h.pace.Ping).Add(-h.pace.Ping)}
+	first := earlier(scatter(now, h.wheel.within(min(h.pace.Heartbeat, h.pace.Ping))), f.tokenDue())
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {

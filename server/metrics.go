@@ -146,5 +146,5 @@ func (h *hub) delivered() (n uint64) {
 	for _, w := range h.workers {
 		n += w.tally.events.Load()
 	}
-	return n
+	return n + h.wheel.worker.tally.events.Load()
 }

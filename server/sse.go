@@ -24,8 +24,8 @@ func (sse) gap(b []byte, g *streams.Gap) []byte {
 
 func (sse) undo(string, streams.ID) {}
 
-func (sse) heartbeat(b []byte, now time.Time) []byte {
-	return appendSSE(b, "runnel.heartbeat", timeJSON("time", now), nil)
+func (sse) heartbeat(b, stamp []byte) []byte {
+	return appendSSE(b, "runnel.heartbeat", stamp, nil)
 }
 
 func (sse) expiring(b []byte, at time.Time) []byte {
@@ -43,7 +43,7 @@ func (sse) goodbye(b []byte, why *apiError) []byte {
 }
 
 func (sse) ping(b []byte) []byte { return b }
-func (sse) awaitsClose() bool    { return false }
+func (sse) answers() bool        { return false }
 
 // sseMany is the transport of a feed over several channels: each block has the
 // envelope as its data and a cursor of all positions as its ID.

@@ -17,16 +17,16 @@ func (f *feed) tick(now time.Time) time.Time {
 	case closing:
 		f.end()
 		return time.Time{}
-	case f.silent(now):
+	case f.vanished(now):
 		f.hub.vanished.Add(1)
 		f.hub.log.Debug("peer vanished", "connection", id)
 		f.end()
 		return time.Time{}
 	}
-	next := now.Add(f.hub.pace.Silence / 6)
+	next := f.tickHeartbeat(now)
+	next = earlier(next, f.tickPing(now))
 	next = earlier(next, f.tickToken(now))
-	next = earlier(next, f.tickHeartbeat(now))
-	return earlier(next, f.tickPing(now))
+	return earlier(next, f.givenUp())
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -70,30 +70,66 @@ func (f *feed) tokenDue() time.Time {
 // errExpired ends a feed whose token has expired.
 var errExpired = unauthorized("the token has expired", "the token has expired")
 
-// tickHeartbeat queues a heartbeat after a silence. While the peer has not
-// taken what was written before, there is no silence to break.
+// tickHeartbeat queues a heartbeat after a silence, and with it a ping if one
+// is due before the next: idle feeds are most of what a node holds, and each
+// that is looked at and written to costs. While the peer has not taken what was
+// written before, there is no silence to break.
 func (f *feed) tickHeartbeat(now time.Time) (next time.Time) {
-	if due := spread(time.Unix(0, f.last.Load()), f.hub.pace.Heartbeat); now.Before(due) {
+	if due := f.heartbeatDue(); now.Before(due) {
 		return due
 	}
-	if f.state.Load() == idle {
-		f.offer(f.transport.heartbeat(nil, now))
+	if f.state.CompareAndSwap(idle, delivering) {
+		f.beat(now)
+		f.deliver(f.hub.wheel.worker)
 	}
-	return spread(now, f.hub.pace.Heartbeat)
+	return now.Add(f.hub.wheel.within(f.hub.pace.Heartbeat))
 }
 
-// spread is when the interval that began at since is over, or up to a quarter
-// of it earlier: feeds that came together, or got an event together, are not
-// to be kept alive together for ever.
-func spread(since time.Time, interval time.Duration) time.Time {
+func (f *feed) beat(now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closing || f.ended {
+		return
+	}
+	f.alive.beat = now
+	f.control = f.transport.heartbeat(f.control, f.hub.wheel.stamp)
+	if f.transport.answers() && now.Add(f.hub.pace.Heartbeat).After(f.alive.ping.Add(f.hub.pace.Ping)) {
+		f.alive.ping = now
+		f.control = f.transport.ping(f.control)
+	}
+}
+
+// heartbeatDue is an interval after the last heartbeat if nothing was written
+// since. After anything else it may be sooner: see [scatter].
+func (f *feed) heartbeatDue() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	interval := f.hub.wheel.within(f.hub.pace.Heartbeat)
+	last := time.Unix(0, f.last.Load())
+	if since := last.Sub(f.alive.beat); since >= 0 && since < interval/25 {
+		return f.alive.beat.Add(interval)
+	}
+	return scatter(last, interval)
+}
+
+// scatter is when the interval that began at since is over, or up to four
+// fifths of it sooner: feeds that came together, or got an event together, are
+// kept alive evenly from then on.
+func scatter(since time.Time, interval time.Duration) time.Time {
 	const golden = 0x9e3779b97f4a7c15 // scatters moments that are close to each other
 	part := float64(uint64(since.UnixNano())*golden) / (1 << 64)
-	return since.Add(interval - time.Duration(part*float64(interval/4)))
+	return since.Add(interval - time.Duration(part*float64(interval*4/5)))
 }
 
+// tickPing asks a peer for a sign of life that got no heartbeat for long, and
+// so no ping with it.
 func (f *feed) tickPing(now time.Time) (next time.Time) {
+	if !f.transport.answers() {
+		return time.Time{}
+	}
+	interval := f.hub.wheel.within(f.hub.pace.Ping)
 	f.mu.Lock()
-	due := spread(f.alive.ping, f.hub.pace.Ping)
+	due := f.alive.ping.Add(interval)
 	if !now.Before(due) {
 		f.alive.ping = now
 	}
@@ -104,24 +140,40 @@ func (f *feed) tickPing(now time.Time) (next time.Time) {
 	if f.state.Load() == idle {
 		f.offer(f.transport.ping(nil))
 	}
-	return spread(now, f.hub.pace.Ping)
+	return now.Add(interval)
 }
 
-// silent reports whether the peer has neither sent nor taken a byte for too
+// vanished reports whether the peer has neither sent nor taken a byte for too
 // long. Taken is what its TCP acknowledged: the kernel accepts heartbeats for
 // a vanished peer for minutes, and a slow peer takes bytes while its socket
 // stays full.
-func (f *feed) silent(now time.Time) bool {
+func (f *feed) vanished(now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	heard := time.Unix(0, f.heard.Load())
+	if heard.After(f.alive.since) {
+		f.alive.since = heard
+	}
+	if !f.alive.owes && now.Sub(heard) < f.hub.pace.Heartbeat {
+		return false // its pong spares asking the system
+	}
 	pending, known := f.outlet.unacknowledged()
 	taken := f.wrote.Load() - int64(pending)
-	if !known || pending == 0 || taken > f.alive.taken {
+	f.alive.owes = known && pending > 0
+	if !f.alive.owes || taken > f.alive.taken {
 		f.alive.taken = max(taken, f.alive.taken)
 		f.alive.since = now
 	}
-	if heard := time.Unix(0, f.heard.Load()); heard.After(f.alive.since) {
-		f.alive.since = heard
-	}
 	return now.Sub(f.alive.since) >= f.hub.pace.Silence
+}
+
+// givenUp is when the peer will have vanished if it takes nothing more, zero if
+// it has taken everything: then it cannot before it gets the next heartbeat.
+func (f *feed) givenUp() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.alive.owes {
+		return time.Time{}
+	}
+	return f.alive.since.Add(f.hub.pace.Silence)
 }

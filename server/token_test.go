@@ -41,7 +41,7 @@ func TestShortTokenEndsItsFeed(t *testing.T) {
 // TestWheelKeepsOneTime: setting a time replaces the one before, so a feed
 // whose time is set often is not called more often for that.
 func TestWheelKeepsOneTime(t *testing.T) {
-	w := newWheel(time.Second)
+	w := newWheel(time.Second, nil)
 	f := &feed{}
 	start := time.Unix(0, w.now*int64(w.tick))
 	for _, after := range []int{9, 5, 5, 7} {

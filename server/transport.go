@@ -19,14 +19,14 @@ type transport interface {
 	// undo tells that the channel's last events, gaps or positions did not go
 	// out after all; it stands at that position again.
 	undo(channel string, at streams.ID)
-	// heartbeat appends a sign of life.
-	heartbeat(b []byte, now time.Time) []byte
+	// heartbeat appends a sign of life, with the time as a JSON object.
+	heartbeat(b, stamp []byte) []byte
 	// expiring appends the warning that the token is about to expire.
 	expiring(b []byte, at time.Time) []byte
 	// goodbye appends the end of the feed and why.
 	goodbye(b []byte, why *apiError) []byte
-	// ping appends what makes the peer answer, if the transport has it.
+	// ping appends what makes the peer answer, if it does.
 	ping(b []byte) []byte
-	// awaitsClose reports whether the peer answers a goodbye.
-	awaitsClose() bool
+	// answers reports whether the peer answers a ping and a goodbye.
+	answers() bool
 }

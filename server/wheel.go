@@ -9,7 +9,9 @@ import (
 // wheel calls feeds back at times of their own: one timer serves all, however
 // many they are.
 type wheel struct {
-	tick time.Duration
+	tick   time.Duration
+	worker *worker // delivers heartbeats here and now: it has no queue of its own
+	stamp  []byte  // what the heartbeats of this turn tell the time with
 
 	mu    sync.Mutex
 	spoke map[int64][]*feed // by number of the tick
@@ -17,14 +19,18 @@ type wheel struct {
 }
 
 // newWheel returns a wheel fine enough for intervals of that length.
-func newWheel(shortest time.Duration) *wheel {
-	tick := min(max(shortest/25, 5*time.Millisecond), time.Second)
-	w := &wheel{tick: tick, spoke: map[int64][]*feed{}}
+func newWheel(shortest time.Duration, worker *worker) *wheel {
+	tick := min(max(shortest/100, 5*time.Millisecond), 250*time.Millisecond)
+	w := &wheel{tick: tick, worker: worker, spoke: map[int64][]*feed{}}
 	w.now = w.number(time.Now())
 	return w
 }
 
 func (w *wheel) number(t time.Time) int64 { return t.UnixNano() / int64(w.tick) }
+
+// within is how long to wait at most for something to be done within so long:
+// the wheel may call a tick later.
+func (w *wheel) within(d time.Duration) time.Duration { return d - w.tick }
 
 // add has the feed called at that time, or up to a tick later, instead of at
 // the time that was set before.
@@ -52,11 +58,13 @@ func (w *wheel) run(ctx context.Context) {
 }
 
 func (w *wheel) turn(now time.Time) {
+	w.stamp = timeJSON("time", now)
 	for _, f := range w.take(w.number(now)) {
 		if next := f.tick(now); !next.IsZero() {
 			w.add(f, next)
 		}
 	}
+	w.worker.shrink()
 }
 
 // take returns the feeds of all ticks up to number n.

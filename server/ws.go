@@ -15,6 +15,7 @@ type ws struct{}
 const (
 	opClose = 8
 	opPing  = 9
+	opPong  = 10
 )
 
 func (ws) event(b []byte, channel string, e *streams.Event) []byte {
@@ -31,7 +32,7 @@ func (ws) gap(b []byte, g *streams.Gap) []byte { return appendText(b, appendGap(
 
 func (ws) undo(string, streams.ID) {}
 
-func (ws) heartbeat(b []byte, _ time.Time) []byte {
+func (ws) heartbeat(b, _ []byte) []byte {
 	return appendText(b, []byte(`{"type":"heartbeat"}`))
 }
 
@@ -57,7 +58,7 @@ const maxCloseReason = 123
 
 func (ws) ping(b []byte) []byte { return append(b, finalFrame|opPing, 0) }
 
-func (ws) awaitsClose() bool { return true }
+func (ws) answers() bool { return true }
 
 // appendText appends a message as an unmasked text frame.
 func appendText(b, message []byte) []byte {

@@ -170,8 +170,16 @@ func (v *conversation) listen() {
 	}
 }
 
-// readable implements [reader].
-func (v *conversation) readable() { v.feed.hub.tasks.Go(v.listen) }
+// readable implements [reader]. Pongs, which are all that an idle peer sends,
+// it takes itself: a goroutine and the library would cost many times as much.
+func (v *conversation) readable() {
+	for v.socket.takePongs() {
+		if v.socket.polled.listen(v) {
+			return
+		}
+	}
+	v.feed.hub.tasks.Go(v.listen)
+}
 
 var errNoAuth = unauthorized("no token came in time", "")
 

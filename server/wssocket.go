@@ -38,13 +38,52 @@ var errIdle = errors.New("nothing to read")
 // Read passes on what the peer sends. Between two messages it does not wait.
 func (s *socket) Read(b []byte) (n int, err error) {
 	n, err = s.read(b)
+	s.heard(b[:n])
+	return n, err
+}
+
+func (s *socket) heard(b []byte) {
 	now := time.Now()
-	s.tracker.pass(b[:n])
+	s.tracker.pass(b)
 	s.feed.heard.Store(now.UnixNano())
 	if v := s.conversation; s.tracker.flooded(now, framesPerMessage*v.server.limits.MessageBurst) {
 		v.close(errFlood)
 	}
-	return n, err
+}
+
+// takePongs reads what the polled peer has sent, as long as that is answers to
+// the hub's pings. It reports false when there is something else, which is kept
+// for Read, or the connection is over.
+func (s *socket) takePongs() bool {
+	var buffer [8 * pongSize]byte
+	for {
+		n, err := s.polled.readNow(buffer[:])
+		switch {
+		case err == syscall.EAGAIN:
+			return true
+		case err != nil:
+			return false
+		case !pongs(buffer[:n]):
+			s.before = bytes.NewReader(bytes.Clone(buffer[:n]))
+			return false
+		}
+		s.heard(buffer[:n])
+	}
+}
+
+// pongSize is that of a pong without payload, as the hub's pings are: two bytes
+// and the mask.
+const pongSize = 2 + maskSize
+
+// pongs reports whether b is whole pongs without payload (RFC 6455 section
+// 5.5.3).
+func pongs(b []byte) bool {
+	for ; len(b) >= pongSize; b = b[pongSize:] {
+		if b[0] != finalFrame|opPong || b[1] != masked {
+			return false
+		}
+	}
+	return len(b) == 0
 }
 
 func (s *socket) read(b []byte) (n int, err error) {
