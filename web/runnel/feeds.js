@@ -40,7 +40,7 @@ export class Stream extends Link {
       await this.#read(response.body.getReader())
       this.end({ kind: 'broken', retryAfter: this.#retry })
     } catch (error) {
-      this.end({ kind: error instanceof HubError ? kindOf(error) : 'broken', retryAfter: error.retryAfter })
+      this.end({ kind: error instanceof HubError ? kindOf(error) : 'broken', retryAfter: error.retryAfter || this.#retry })
     }
   }
 

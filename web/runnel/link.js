@@ -31,14 +31,19 @@ export class Link {
     this.alive()
     if (this.since > 0) return
     this.since = Date.now()
+    this.#watch()
     this.owner.working()
   }
 
-  /** Something came. Silence of twice the heartbeat means a dead connection. */
-  alive () {
-    this.heard = Date.now()
-    clearTimeout(this.#watchdog)
-    if (this.heartbeat > 0 && !this.#over) this.#watchdog = setTimeout(() => this.end({ kind: 'broken', silent: true }), 2 * this.heartbeat)
+  /** Something came. */
+  alive () { this.heard = Date.now() }
+
+  /** Silence of twice the heartbeat means a dead connection, one far longer that the machine slept. */
+  #watch () {
+    const most = 2 * this.heartbeat
+    const left = this.heard + most - Date.now()
+    if (left > 0) this.#watchdog = setTimeout(() => this.#watch(), Math.min(left, most)) // clocks go back at times
+    else if (most > 0) this.end({ kind: 'broken', silent: left > -10_000 })
   }
 
   /** Tells its owner what came for a channel. */
@@ -49,7 +54,7 @@ export class Link {
 
   /** After a sleep, in which no time passes for timers: whether it still lives. */
   check () {
-    if (Date.now() - this.heard > 2 * this.heartbeat) this.end({ kind: 'broken' })
+    if (this.heartbeat > 0 && Date.now() - this.heard > 2 * this.heartbeat) this.end({ kind: 'broken' })
   }
 
   /** Goes down, and says so once. */

@@ -19,6 +19,7 @@ export class Tabs {
   #leading = false
   #heard = 0 // when the leader was last heard
   #said = 0 // when this tab last told it what it reads
+  #saying = false // whether it is about to
   #asked = false // whether it was asked since, as it was silent
   #others = new Map() // as leader: tab → {channels, beats}
   #election = null // the newest; what comes of older ones does not count
@@ -93,9 +94,15 @@ export class Tabs {
     this.#post({ type: 'beat', answer, state, transport, connection: session.connection })
   }
 
+  /** Tells the leader what this tab reads, once for all that changes in the same go. */
   #hello () {
     this.#said = Date.now()
-    if (!this.#leading) this.#post({ type: 'hello', channels: this.#hub.reading() })
+    if (this.#saying) return
+    this.#saying = true
+    queueMicrotask(() => {
+      this.#saying = false
+      if (!this.#leading) this.#post({ type: 'hello', channels: this.#hub.reading() })
+    })
   }
 
   /** Waits for the lock, or takes it, and leads as long as this tab has it. */

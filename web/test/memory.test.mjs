@@ -3,8 +3,9 @@ import test from 'node:test'
 import assert from 'node:assert/strict'
 import v8 from 'node:v8'
 import vm from 'node:vm'
-import { Channel } from '../runnel/channel.js'
-import { timing } from './browser.mjs'
+import { connect } from '../runnel.js'
+import { settle } from './clock.mjs'
+import { Wire } from './wire.mjs'
 
 v8.setFlagsFromString('--expose_gc')
 const collect = vm.runInNewContext('gc')
@@ -14,18 +15,18 @@ function used () {
   return process.memoryUsage().heapUsed
 }
 
-test('a million events leave nothing behind', () => {
-  const hub = { timing, closed: false, tabs: { join () {}, leave () {} } }
-  const channel = new Channel(hub, 'a')
+test('a million events leave nothing behind', async t => {
+  const browsers = globalThis.WebSocket
+  globalThis.WebSocket = Wire
+  const hub = connect('http://hub.example.com', { share: false, transports: ['ws'] })
+  t.after(() => { hub.close(); globalThis.WebSocket = browsers })
   let count = 0
-  channel.on('message', () => count++)
-  channel.receive('start', { position: '1732137600000-0' }, null)
-  const events = (from, to) => {
-    for (let n = from; n <= to; n++) {
-      const before = channel.position
-      channel.receive('event', { type: 'event', channel: 'a', id: `1732137600000-${n}`, event: 'message', data: { n } }, before)
-    }
-  }
+  hub.channel('a').on('message', () => count++)
+  await settle()
+  const say = message => Wire.last.onmessage({ data: JSON.stringify(message) })
+  say({ type: 'welcome', connection: 'c', user: null, node: 'n', heartbeat: 25 })
+  say({ type: 'subscribed', ref: Wire.last.sent.at(-1).ref, channel: 'a', last_event_id: '1732137600000-0' })
+  const events = (from, to) => { for (let n = from; n <= to; n++) say({ type: 'event', channel: 'a', id: `1732137600000-${n}`, event: 'message', data: { n } }) }
   events(1, 100_000)
   const first = used()
   events(100_001, 1_100_000)

@@ -4,17 +4,7 @@ import assert from 'node:assert/strict'
 import { Place } from '../runnel/place.js'
 import { Socket } from '../runnel/socket.js'
 import { messages } from './transcripts.mjs'
-
-/** The browser's end of a WebSocket that a test speaks for. */
-class Wire {
-  static OPEN = 1
-  static last
-  readyState = 1
-  sent = []
-  constructor () { Wire.last = this }
-  send (text) { this.sent.push(JSON.parse(text)) }
-  close () {}
-}
+import { Wire } from './wire.mjs'
 
 const hub = { url: 'http://hub.example.com', tokens: { get: async () => null }, timing: { requestTimeout: 1000, patience: 1000 } }
 

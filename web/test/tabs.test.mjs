@@ -374,3 +374,18 @@ test('a rollback that another tab is told of is looked into', async t => {
   assert.equal(asked.length, 1)
   assert.match(asked[0], /last_event_id=5-9/)
 })
+
+test('a tab that reads many channels says so once', async t => {
+  const { clock, world, open, read } = setting(t)
+  await open(ann, 'a')
+  const second = await open(ann)
+  const said = []
+  const post = second.bus.postMessage
+  second.bus.postMessage = function (m) { said.push(m); post.call(this, m) }
+  for (let n = 0; n < 40; n++) read(second, `b${n}`)
+  await clock.pass(100)
+  assert.deepEqual(said.map(m => [m.type, m.channels.length]), [['hello', 40]])
+  for (let n = 0; n < 40; n++) world.publish(`b${n}`)
+  await clock.pass(100)
+  assert.ok(Object.values(second.seen).every(seen => seen.length === 1))
+})

@@ -138,9 +138,9 @@ class Stream {
     world.live.add(this)
     signal.addEventListener('abort', () => this.cut())
     this.write('retry: 1500\n\n')
-    this.write(`event: runnel.welcome\ndata: {"type":"welcome","connection":"c","user":null,"node":"n","heartbeat":${world.heartbeat}}\nid: ${world.cursor(channels, positions)}\n\n`)
+    this.write(`event: runnel.welcome\ndata: {"type":"welcome","connection":"c","user":null,"node":"n","heartbeat":${world.heartbeat ?? null}}\nid: ${world.cursor(channels, positions)}\n\n`)
     for (const c of channels) if (positions.has(c)) for (const e of world.after(c, positions.get(c))) this.event(e)
-    this.timer = setInterval(() => world.beats && this.write('event: runnel.heartbeat\ndata: {}\n\n'), 1000 * world.heartbeat)
+    this.timer = setInterval(() => world.beats && this.write('event: runnel.heartbeat\ndata: {}\n\n'), 1000 * (world.heartbeat || 25))
   }
 
   event (e) { if (this.channels.includes(e.channel)) this.write(`data: ${JSON.stringify(e)}\n\n`) }
@@ -150,6 +150,11 @@ class Stream {
   cut () {
     clearInterval(this.timer)
     if (this.world.live.delete(this)) this.controller.close()
+  }
+
+  reset () {
+    clearInterval(this.timer)
+    if (this.world.live.delete(this)) this.controller.error(new TypeError('network error'))
   }
 }
 
