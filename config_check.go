@@ -70,7 +70,7 @@ func (c *Config) checkTLS() error {
 }
 
 func checkStore(store string) error {
-	const stores = "memory:, bolt:FILE, redis://HOST:PORT, rediss://…, redis+sentinel://… or redis+cluster://…"
+	const stores = "memory:, bolt:FILE, redis://HOST:PORT or rediss://HOST:PORT"
 	scheme, rest, _ := strings.Cut(store, ":")
 	switch scheme {
 	case "memory":

@@ -201,13 +201,16 @@ func TestWrongUsage(t *testing.T) {
 		{yaml("channels:\n- pattern: '**a'\n"), "", `runnel.yaml:2: in the channel pattern`},
 		{[]string{"publish"}, "", `expected "<channel>"`},
 		{[]string{"publish", "a/b", "x"}, "", `"a/b": a channel name is`},
-		{[]string{"publish", "c", ""}, "", `DATA is empty`},
-		{[]string{"publish", "c", "--json", "{"}, "", `DATA is not JSON; leave out --json`},
+		{[]string{"publish", "c", ""}, "", `<data> is empty`},
+		{[]string{"publish", "c", "--json", "{"}, "", `<data> is not JSON; leave out --json`},
 		{[]string{"publish", "c", "--key", "k"}, "", `--key is for a single event`},
+		{[]string{"publish", "c", "--timeout", "5s"}, "", `--timeout is for a single event`},
+		{[]string{"publish", "c", "x", "--timeout", "0s"}, "", `--timeout: 0s is too short`},
 		{[]string{"publish", "c", "x", "--url", "localhost:1"}, "", `--url: "localhost:1" is no hub's URL, such as http://127.0.0.1:8080`},
 		{[]string{"subscribe", "c", "--since", "1m", "--rewind", "1"}, "", `can't be used together`},
 		{[]string{"subscribe", "c", "--count=-1"}, "", `--count: -1 is no number of events`},
 		{[]string{"token"}, "", `set RUNNEL_JWT_SECRET or --jwt-secret`},
+		{[]string{"token"}, "RUNNEL_JWT_SECRET=" + testSecret, `name the user with --sub`},
 		{[]string{"token", "--subscribe", "a/b"}, "RUNNEL_JWT_SECRET=" + testSecret, `--subscribe: the channel pattern "a/b"`},
 	} {
 		err := run(t.Context(), test.args, env(test.env), strings.NewReader(""), new(strings.Builder), new(strings.Builder))

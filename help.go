@@ -35,9 +35,11 @@ Examples:
 
 const aboutPublish = `Each flag can also be set in the environment: --url is RUNNEL_URL.
 
-With DATA it publishes one event and prints its ID. Without, each line of standard input
-becomes an event, in order and once each, however often the hub is away meanwhile. A line
-that the hub does not take is named and left out; the exit code is 1 then.
+With <data> it publishes one event and prints its ID. While the hub is away it tries again,
+for --timeout at most; the exit code is 1 then. Without <data>, each line of standard input
+becomes an event, in order and once each; it tries again for as long as it takes, however
+often the hub is away, and says so. A line that the hub does not take is named and left out;
+the exit code is 1 then.
 
 Examples:
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync/atomic"
 )
 
 // Bounds of a batch of lines: what the hub takes at once, and what may wait in
@@ -32,7 +33,8 @@ type lineReader struct {
 	batches chan []line
 	err     error // why reading ended, nil at the end of input; to be read after wait
 
-	left    int
+	read    *lineCounter
+	taken   int           // lines that were handed over
 	stopped chan struct{} // closed when gather has ended
 }
 
@@ -41,19 +43,19 @@ type lineReader struct {
 // owner until it returns: one from a terminal cannot be cancelled, and the
 // program is about to end.
 func readLines(ctx context.Context, r io.Reader) *lineReader {
-	l := &lineReader{batches: make(chan []line), stopped: make(chan struct{})}
+	l := &lineReader{batches: make(chan []line), read: &lineCounter{from: r}, stopped: make(chan struct{})}
 	lines := make(chan line)
 	failed := make(chan error, 1)
-	go scanLines(ctx, r, lines, failed)
+	go scanLines(ctx, l.read, lines, failed)
 	go l.gather(ctx, lines, failed)
 	return l
 }
 
 // wait returns once nothing more comes, and how many lines were read that
-// nobody took.
+// nobody took, one of which only a part was read among them.
 func (l *lineReader) wait() int {
 	<-l.stopped
-	return l.left
+	return int(l.read.lines.Load()) - l.taken
 }
 
 func (l *lineReader) gather(ctx context.Context, lines <-chan line, failed <-chan error) {
@@ -77,9 +79,9 @@ func (l *lineReader) gather(ctx context.Context, lines <-chan line, failed <-cha
 			}
 			batch, bytes = append(batch, next), bytes+len(next.data)
 		case out <- batch:
+			l.taken += len(batch)
 			batch, bytes = nil, 0
 		case <-ctx.Done():
-			l.left = len(batch)
 			return
 		}
 	}
@@ -107,6 +109,39 @@ func scanLines(ctx context.Context, r io.Reader, lines chan<- line, failed chan<
 			return
 		}
 	}
+}
+
+// lineCounter counts the lines that have something in them as they are read:
+// what waits in a buffer of the reader's is gone from the input, too.
+type lineCounter struct {
+	from  io.Reader
+	lines atomic.Int64 // one that has not ended yet counts
+	ended int64        // those that have ended
+	bytes int          // of the line that has not
+	last  byte
+}
+
+// Read implements io.Reader.
+func (c *lineCounter) Read(p []byte) (int, error) {
+	n, err := c.from.Read(p)
+	for _, b := range p[:n] {
+		if b == '\n' {
+			c.ended, c.bytes = c.ended+c.open(), 0
+		} else {
+			c.bytes, c.last = c.bytes+1, b
+		}
+	}
+	c.lines.Store(c.ended + c.open())
+	return n, err
+}
+
+// open is 1 where the line that has not ended yet will be an event: not if
+// there is nothing in it, or a CR alone.
+func (c *lineCounter) open() int64 {
+	if c.bytes > 1 || c.bytes == 1 && c.last != '\r' {
+		return 1
+	}
+	return 0
 }
 
 // readLine reads up to the next LF, without it and a CR before it. Of a line

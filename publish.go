@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"runnel/client"
 )
@@ -20,6 +21,8 @@ type publishCommand struct {
 	Text      bool   `xor:"form" help:"The data is text (the default)."`
 	Key       string `placeholder:"KEY" help:"Idempotency key of a single event: repeated within 5 minutes it publishes nothing more."`
 	Ephemeral bool   `help:"Deliver to those who listen now, store nothing."`
+	// Longer than a restart of the hub, and no longer than a script wants to hang.
+	Timeout *time.Duration `placeholder:"TIME" help:"For how long a single event is tried where the hub is away (30s)."`
 }
 
 // Run publishes until there is no more, or ctx ends.
@@ -35,7 +38,9 @@ func (p *publishCommand) Run(s *surroundings) error {
 	if p.Data == nil {
 		return p.lines(s, c)
 	}
-	id, err := c.Publish(s.ctx, p.Channel, p.event([]byte(*p.Data)))
+	ctx, cancel := p.patience(s.ctx)
+	defer cancel()
+	id, err := c.Publish(ctx, p.Channel, p.event([]byte(*p.Data)))
 	if err != nil {
 		return err
 	}
@@ -45,14 +50,29 @@ func (p *publishCommand) Run(s *surroundings) error {
 	return err
 }
 
+const defaultPatience = 30 * time.Second
+
+// patience ends ctx when a single event has been tried for long enough.
+func (p *publishCommand) patience(ctx context.Context) (context.Context, context.CancelFunc) {
+	long := defaultPatience
+	if p.Timeout != nil {
+		long = *p.Timeout
+	}
+	return context.WithTimeoutCause(ctx, long, fmt.Errorf("given up after %v, see --timeout", long))
+}
+
 func (p *publishCommand) check() error {
 	switch {
+	case p.Data == nil && p.Timeout != nil:
+		return usage("--timeout is for a single event; lines of standard input are tried for as long as it takes")
+	case p.Timeout != nil && *p.Timeout <= 0:
+		return usage("--timeout: %v is too short; write how long to try, such as 30s", *p.Timeout)
 	case p.Data == nil && p.Key != "":
 		return usage("--key is for a single event; lines of standard input have keys of their own")
 	case p.Data != nil && *p.Data == "":
-		return usage("DATA is empty; an event has data")
+		return usage("<data> is empty; an event has data")
 	case p.Data != nil && p.JSON && !json.Valid([]byte(*p.Data)):
-		return usage("DATA is not JSON; leave out --json to publish it as text")
+		return usage("<data> is not JSON; leave out --json to publish it as text")
 	}
 	return checkChannels(p.Channel)
 }

@@ -137,6 +137,50 @@ func TestPublishInterrupted(t *testing.T) {
 	}
 }
 
+// Lines that wait in a buffer are gone from the input like those under way.
+func TestPublishInterruptedBehindBuffer(t *testing.T) {
+	away := httptest.NewServer(http.NotFoundHandler())
+	away.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	in := strings.NewReader(strings.Repeat("a\n\r\n", 5000) + "part")
+	err := run(ctx, []string{"publish", "c", "--url", away.URL}, env(), in, io.Discard, cancelling(cancel))
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "not known to be published: 5001") {
+		t.Error(err)
+	}
+}
+
+// cancelling is a standard error of which the first line interrupts.
+type cancelling context.CancelFunc
+
+func (cancel cancelling) Write(p []byte) (int, error) {
+	cancel()
+	return len(p), nil
+}
+
+// A single event is given up after a while, whether the hub is away or silent.
+func TestPublishGivesUp(t *testing.T) {
+	away := httptest.NewServer(http.NotFoundHandler())
+	away.Close()
+	ended := make(chan struct{})
+	silent := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-ended }))
+	defer silent.Close()
+	defer close(ended)
+	for url, says := range map[string]string{
+		away.URL:   "publish to c: given up after 100ms, see --timeout (last: Post ",
+		silent.URL: "publish to c: unknown_outcome: perhaps published, after 1 attempts: Post \"" + silent.URL + "/channels/c/events\": given up after 100ms, see --timeout",
+	} {
+		var stderr bytes.Buffer
+		err := run(t.Context(), []string{"publish", "c", "x", "--timeout", "100ms", "--url", url}, env(), nil, io.Discard, &stderr)
+		if err == nil || exitCode(err, io.Discard) != 1 || !strings.Contains(err.Error(), says) {
+			t.Errorf("%v", err)
+		}
+		if again := strings.Contains(stderr.String(), "not published yet, trying again"); again != (url == away.URL) {
+			t.Errorf("%v: %s", err, &stderr)
+		}
+	}
+}
+
 func TestPublishBrokenInput(t *testing.T) {
 	h := newUnreliable(t)
 	_, err := publishFrom(t, io.MultiReader(strings.NewReader("a\nb"), iotest.ErrReader(errors.New("disk on fire"))), h.Server)

@@ -47,7 +47,7 @@ func serve(ctx context.Context, cfg *Config, stdout, stderr io.Writer) error {
 	}
 	listener, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
-		return err
+		return fmt.Errorf("--listen: %w", err)
 	}
 	n.greet(stdout, listener.Addr())
 	return n.run(ctx, listener)
@@ -141,7 +141,7 @@ func (n *node) run(ctx context.Context, listener net.Listener) error {
 		admin, err := net.Listen("tcp", cfg.AdminListen)
 		if err != nil {
 			listener.Close()
-			return err
+			return fmt.Errorf("--admin-listen: %w", err)
 		}
 		n.log.Info("serving health, metrics and pprof", "address", admin.Addr().String())
 		tasks.Go(func() { n.serveAdmin(beside, admin) })

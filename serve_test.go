@@ -1,9 +1,13 @@
 package main
 
 import (
+	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -33,6 +37,23 @@ func TestReloadLeavesProxies(t *testing.T) {
 		}
 		if err := n.verifier.CheckOrigin(r); err != nil {
 			t.Errorf("with %s in the file: %v", trusted, err)
+		}
+	}
+}
+
+// TestTakenPort: the flag is named whose address another program has.
+func TestTakenPort(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	address := taken.Addr().String()
+	for _, args := range [][]string{{"--listen", address}, {"--listen", "127.0.0.1:0", "--admin-listen", address}} {
+		err := run(t.Context(), args, env(), nil, io.Discard, io.Discard)
+		flag := args[len(args)-2]
+		if err == nil || exitCode(err, io.Discard) != 1 || !strings.Contains(err.Error(), fmt.Sprintf("%s: listen tcp %s: bind: address already in use", flag, address)) {
+			t.Errorf("%v: %v", args, err)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -55,6 +56,9 @@ func (t *tokenCommand) claims() (*auth.Claims, error) {
 		if *right.patterns, err = auth.ParsePatterns(right.texts...); err != nil {
 			return nil, fmt.Errorf("%s: %w", right.flag, err)
 		}
+	}
+	if t.Sub == "" {
+		return nil, errors.New("a token is a user's: name the user with --sub, such as --sub ann")
 	}
 	return c, nil
 }

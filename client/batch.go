@@ -84,8 +84,7 @@ func (b *batch) publish(ctx context.Context, items []pending) ([]pending, error)
 		if err == nil {
 			return nil, nil
 		}
-		b.client.log.Info("batch failed", "items", len(left), "cause", err)
-		if err = retry.next(ctx, sent, err); err != nil {
+		if err = retry.next(ctx, b.client.log.With("items", len(left)), sent, err); err != nil {
 			return left, fmt.Errorf("publish batch: %w", err)
 		}
 		items = left

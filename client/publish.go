@@ -18,7 +18,7 @@ import (
 // repeated with the same idempotency key until ctx ends, and no longer than
 // such a key lives once it is not known whether an attempt was successful: the
 // error is then ErrUnknownOutcome. Any other error of type *Error is the hub's
-// final answer. One goroutine's publishes keep their order.
+// final answer; where ctx ended, the error has its cause and the last failure. One goroutine's publishes keep their order.
 func (c *Client) Publish(ctx context.Context, channel string, e Event) (id string, err error) {
 	var answer struct {
 		ID *string `json:"id"`
@@ -35,8 +35,7 @@ func (c *Client) Publish(ctx context.Context, channel string, e Event) (id strin
 		if err == nil {
 			break
 		}
-		c.log.Info("publish failed", "channel", channel, "cause", err)
-		if err = retry.next(ctx, sent, err); err != nil {
+		if err = retry.next(ctx, c.log.With("channel", channel), sent, err); err != nil {
 			return "", fmt.Errorf("publish to %s: %w", channel, err)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -70,8 +71,8 @@ func (c *Client) newRetrier() *retrier {
 }
 
 // next waits until the attempt may be repeated that was sent then and failed
-// with err. It returns an error when it must not be, or when ctx ends.
-func (r *retrier) next(ctx context.Context, sent time.Time, err error) error {
+// with err, and tells log that it will be. It returns an error when it must not be, or when ctx ends.
+func (r *retrier) next(ctx context.Context, log *slog.Logger, sent time.Time, err error) error {
 	r.attempts++
 	what := outcomeOf(err)
 	if what == unknown && r.inDoubt.IsZero() {
@@ -84,10 +85,23 @@ func (r *retrier) next(ctx context.Context, sent time.Time, err error) error {
 	if !r.inDoubt.IsZero() && time.Since(r.inDoubt)+wait > r.keyLife {
 		return r.final(err)
 	}
+	if ctx.Err() == nil {
+		log.Info("not published yet, trying again", "in", wait.Round(time.Millisecond), "cause", err)
+	}
 	if sleep(ctx, wait) != nil {
-		return r.final(fmt.Errorf("%w (last: %w)", ctx.Err(), err))
+		return r.final(interrupted(ctx, err))
 	}
 	return nil
+}
+
+// interrupted says what ended ctx and what had failed before: itself, where the
+// end of ctx cut the attempt.
+func interrupted(ctx context.Context, err error) error {
+	cause := context.Cause(ctx)
+	if errors.Is(err, cause) {
+		return err
+	}
+	return fmt.Errorf("%w (last: %w)", cause, err)
 }
 
 // final says with the error that an earlier attempt may have been the one.
