@@ -23,11 +23,16 @@ func TestOperatorNode(t *testing.T) {
 	d.until("its own connections are counted", `Number(document.querySelector(".plot .value").textContent) >= 1`)
 	d.until("the other node to choose", `document.querySelectorAll("#node select option").length === 2`)
 	own := evaluate[string](d, `document.querySelector("#node select").value`)
+	lists := func(what string, chosen bool) {
+		d.until(what, fmt.Sprintf(`((list) => list("node").textContent === %q && list("other").hidden === %t)((part) => document.querySelector('#channels [data-part=' + part + ']'))`, own, chosen))
+	}
+	lists("its channels", true)
 	d.run(`(() => { const s = document.querySelector("#node select"); s.selectedIndex = 1 - s.selectedIndex; s.dispatchEvent(new Event("change")); })()`)
 	d.until("the other node's figures", live+` && `+plotted+` === 6 && document.querySelector('#node [data-part="facts"] dd')`)
 	if at := d.text(`#node [data-part="channel"]`); at == "$node:"+own || !strings.HasPrefix(at, "$node:") {
 		t.Errorf("the page shows %s, it began with %s", at, own)
 	}
+	lists("that its channels are not those of the other node", false)
 	two.Stop()
 	d.until("the chosen node is gone, and stays", `document.querySelector("#node").dataset.state === "gone" && document.querySelectorAll("#node select option").length === 2`)
 	d.run(fmt.Sprintf(`(() => { const s = document.querySelector("#node select"); s.value = %q; s.dispatchEvent(new Event("change")); })()`, own))
@@ -63,6 +68,8 @@ func TestOperatorChannel(t *testing.T) {
 	}
 	d.until("the page itself among the readers", `document.querySelectorAll('#channel [data-part="readers"] tr').length === 1`)
 	d.until("nothing older is offered", `document.querySelector('#channel [data-part="older"]').hidden`)
+	d.until("which node's readers they are", fmt.Sprintf(`document.querySelector('#channel h3 [data-part="node"]').textContent === %q && document.querySelector('#channel [data-part="other"]').hidden`, hub.Name))
+	d.until("that it is one of them", `document.querySelector('#channel [data-part="told"]').textContent.endsWith("This page is one of them.")`)
 	d.until("what is retained", `document.querySelector('#channel [data-part="facts"] dd').textContent === "71"`)
 	d.until("the channel in the list", `document.querySelector('#channels button[data-channel="orders:1"]')`)
 	d.set(`#channels input`, "nothing")

@@ -151,7 +151,7 @@ func TestOperatorNodes(t *testing.T) {
 	}
 }
 
-// The admin address asks for no token.
+// The admin address asks for no token, and has no page: it would need feeds.
 func TestOperatorElsewhere(t *testing.T) {
 	t.Parallel()
 	n := startNode(t, "--api-key", apiKey, "--jwt-secret", secret, "--admin-listen", "127.0.0.1:0")
@@ -165,5 +165,11 @@ func TestOperatorElsewhere(t *testing.T) {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
 		}
 		wantError(t, call(t, "GET", n.URL+path, ""), 401, "unauthorized")
+	}
+	for _, path := range []string{"/operator", "/operator/app.js", "/runnel.js", "/events?channel=$nodes"} {
+		wantError(t, call(t, "GET", admin+path, ""), 404, "not_found")
+	}
+	if a := call(t, "GET", admin+"/operator", ""); !strings.Contains(string(a.body), "public address") {
+		t.Errorf("/operator does not say where it is: %s", a.body)
 	}
 }

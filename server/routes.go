@@ -15,6 +15,7 @@ import (
 // routes makes the public surface.
 func (s *Server) routes() *echo.Echo {
 	e := s.newEcho()
+	e.Pre(s.orPage)
 	e.GET("/channels/:channel/events", s.feed)
 	e.POST("/channels/:channel/events", s.asUser(s.publishEvent))
 	e.GET("/channels/:channel/ws", s.websocket)
@@ -33,13 +34,17 @@ func (s *Server) routes() *echo.Echo {
 	return e
 }
 
-// adminSurface makes what operators see. Who reaches its address may see it.
+// adminSurface makes what operators see. Who reaches its address may see it:
+// so it has no feeds, which carry what users write, and no page that reads them.
 func (s *Server) adminSurface() *echo.Echo {
 	e := s.newEcho()
 	getAndHead(e, "/", s.about)
 	healthRoutes(e, s)
 	nodeRoutes(e, s)
 	adminRoutes(e, s)
+	getAndHead(e, "/operator", func(echo.Context) error {
+		return fault(codeNotFound, "/operator is on the hub's public address, for an admin token: it reads feeds, and this address has none")
+	})
 	return e
 }
 
@@ -112,17 +117,20 @@ func (s *Server) around(next echo.HandlerFunc) echo.HandlerFunc {
 		if isPreflight(c.Request()) {
 			return preflight(c, allowed)
 		}
-		return s.orPage(c, next(c))
+		return next(c)
 	}
 }
 
 // orPage lets the page answer what no route knows.
-func (s *Server) orPage(c echo.Context, err error) error {
-	if s.page == nil || !errors.Is(err, echo.ErrNotFound) || !s.page.Has(c.Request().URL.Path) {
-		return err
+func (s *Server) orPage(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		err := next(c)
+		if s.page == nil || !errors.Is(err, echo.ErrNotFound) || !s.page.Has(c.Request().URL.Path) {
+			return err
+		}
+		s.page.ServeHTTP(c.Response(), c.Request())
+		return nil
 	}
-	s.page.ServeHTTP(c.Response(), c.Request())
-	return nil
 }
 
 // recovered turns a panic into an error with its stack. A handler that aborts

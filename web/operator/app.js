@@ -10,7 +10,9 @@ const told = form.querySelector(".outcome");
 const panels = ["node", "channels", "channel"].map((id) => document.getElementById(id));
 const button = document.getElementById("forget");
 const pages = document.getElementById("pages");
-const inside = showChannel(panels[2], refused);
+// Behind a balancer any node answers, and not only the chosen one.
+const isChosen = (node) => node === panels[0].dataset.node;
+const inside = showChannel(panels[2], { isChosen, refused });
 let stop = () => {};
 
 async function begin() {
@@ -20,7 +22,7 @@ async function begin() {
     button.hidden = !known();
     pages.hidden = known(); // without a token it is demo mode, which has more pages
     for (const panel of panels) panel.hidden = false;
-    const end = [showNode(panels[0], node, refused), showChannels(panels[1], { choose, refused }), inside.close];
+    const end = [showNode(panels[0], node, refused), showChannels(panels[1], { choose, isChosen, refused }), inside.close];
     stop = () => end.forEach((each) => each());
   } catch (error) {
     if (error instanceof Refused) askAgain(known() ? error.message : "");

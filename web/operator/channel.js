@@ -3,18 +3,19 @@
 
 import { Feed } from "./feed.js";
 import { ask, channelPath, Refused } from "./session.js";
-import { every, facts, make, parts, row, states, whole } from "./show.js";
+import { answered, every, facts, make, parts, row, states, whole } from "./show.js";
 
 const rewind = 30;
 const most = 500; // events that are shown
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 
-export function showChannel(element, refused) {
+export function showChannel(element, { isChosen, refused }) {
   const part = parts(element);
   const input = part.choose.elements.channel;
   let name = "";
   let oldest = "";
   let first = ""; // that is retained
+  let connected = ""; // the node that this page reads the channel on
   let close = () => {};
 
   const trouble = (error) => (part.trouble.textContent = error?.message ?? "");
@@ -33,7 +34,7 @@ export function showChannel(element, refused) {
   const choose = (channel) => {
     close();
     name = input.value = channel;
-    oldest = first = "";
+    oldest = first = connected = "";
     trouble();
     part.events.replaceChildren();
     part.readers.replaceChildren();
@@ -47,11 +48,13 @@ export function showChannel(element, refused) {
       event: (event) => append(event, false),
       gap: (gap) => part.events.prepend(missing(gap)),
       trouble,
+      welcome: ({ node }) => (connected = node),
     });
     const polling = every(2000, () => ask(channelPath(channel)).then((now) => {
       if (channel !== name) return;
       first = now.log.first ?? "";
-      look(part, now);
+      answered(part, now.node, isChosen);
+      look(part, now, connected);
       offer();
     }, refused));
     feed.open();
@@ -77,20 +80,21 @@ export function showChannel(element, refused) {
   return { choose, close: () => close() };
 }
 
-function look(part, { log, here, readers, more, node }) {
+function look(part, { log, here, readers, more, node }, connected) {
   facts(part.facts, [
     ["Retained", whole(log.events)],
     ["First event", log.first ?? "–"],
     ["Last", log.last ?? "–"],
     ["Base", log.base ?? "–"],
-    ["Readers on this node", whole(here?.readers ?? 0)],
-    ["Events in its memory", whole(here?.tail_events ?? 0)],
-    ["Slowest behind by", whole(here?.lag ?? 0), here?.lag > 0],
+    ["Readers there", whole(here?.readers ?? 0)],
+    ["Events in memory there", whole(here?.tail_events ?? 0)],
+    ["Slowest there behind by", whole(here?.lag ?? 0), here?.lag > 0],
   ]);
   part.readers.replaceChildren(...readers.map((reader) =>
     row(reader.user ?? "–", reader.transport, whole(reader.lag), make("span", reader.position, "mono id"), make("span", reader.connection ?? "–", "mono"))));
   const others = more ? `; only the first ${readers.length} are shown` : "";
-  part.told.textContent = `As node ${node} sees it${others}. This page is one of them.`;
+  const page = connected === node ? "This page is one of them." : connected && `This page reads on node ${connected}.`;
+  part.told.textContent = `As node ${node} sees it${others}. ${page}`;
 }
 
 function item({ id, event, data, text, from, time }) {

@@ -1,18 +1,18 @@
 // The channels that the answering node follows, a page at a time.
 
 import { ask } from "./session.js";
-import { every, make, parts, row, whole } from "./show.js";
+import { answered, every, make, parts, row, whole } from "./show.js";
 
 const pageSize = 25;
 
-export function showChannels(element, { choose, refused }) {
+export function showChannels(element, { choose, isChosen, refused }) {
   const part = parts(element);
   let after = "";
   let last = "";
   let shown = "";
 
   const show = (answer) => {
-    part.node.textContent = answer.node;
+    answered(part, answer.node, isChosen);
     last = answer.channels.at(-1)?.channel ?? "";
     part.first.hidden = after === "";
     part.next.hidden = !answer.more;

@@ -66,7 +66,7 @@ export function showNode(element, first, trouble) {
   };
   const follow = (name) => {
     feed?.close();
-    chosen = name;
+    chosen = element.dataset.node = name;
     heard.set(name, Date.now());
     samples.length = 0;
     facts(part.facts, []);

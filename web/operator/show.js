@@ -33,6 +33,12 @@ export function make(name, text, className = "") {
   return element;
 }
 
+// answered names the node that a panel's answer is of.
+export function answered(part, node, isChosen) {
+  part.node.textContent = node;
+  part.other.hidden = isChosen(node);
+}
+
 // facts shows [name, value, alarming] in a list of definitions.
 export function facts(list, all) {
   list.replaceChildren(...all.map(([name, value, alarming]) => {
