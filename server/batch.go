@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -40,7 +39,7 @@ func (s *Server) publishBatch(c echo.Context, claims *auth.Claims) error {
 }
 
 // readBatch returns the items of a body, none of them looked into yet.
-func (s *Server) readBatch(c echo.Context) ([]json.RawMessage, error) {
+func (s *Server) readBatch(c echo.Context) ([]batchItem, error) {
 	const wanted = "application/json or application/x-ndjson"
 	kind, err := contentType(c.Request(), wanted)
 	if err != nil {
@@ -61,36 +60,30 @@ func (s *Server) readBatch(c echo.Context) ([]json.RawMessage, error) {
 	return split(body, s.limits.BatchItems)
 }
 
+// batchItem is an item as it came: valid JSON, or what is wrong with it.
+type batchItem struct {
+	raw []byte
+	err error
+}
+
 // splitArray reads a JSON array of at most limit items.
-func splitArray(body []byte, limit int) ([]json.RawMessage, error) {
-	noArray := badRequest("the body is not a JSON array")
-	dec := json.NewDecoder(bytes.NewReader(body))
-	if t, err := dec.Token(); err != nil || t != json.Delim('[') {
-		return nil, noArray
+func splitArray(body []byte, limit int) ([]batchItem, error) {
+	if !json.Valid(body) || !bytes.HasPrefix(toValue(body), []byte{'['}) {
+		return nil, badRequest("the body is not a JSON array")
 	}
-	var items []json.RawMessage
-	for dec.More() {
+	var items []batchItem
+	for item := range values(body) {
 		if len(items) == limit {
 			return nil, tooManyItems(limit)
 		}
-		var item json.RawMessage
-		if err := dec.Decode(&item); err != nil {
-			return nil, noArray.because(err)
-		}
-		items = append(items, item)
-	}
-	if _, err := dec.Token(); err != nil {
-		return nil, noArray.because(err)
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, noArray
+		items = append(items, batchItem{raw: item})
 	}
 	return items, nil
 }
 
 // splitLines reads NDJSON of at most limit lines; blank ones do not count.
-func splitLines(body []byte, limit int) ([]json.RawMessage, error) {
-	var items []json.RawMessage
+func splitLines(body []byte, limit int) ([]batchItem, error) {
+	var items []batchItem
 	for line := range bytes.Lines(body) {
 		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
@@ -98,7 +91,7 @@ func splitLines(body []byte, limit int) ([]json.RawMessage, error) {
 		if len(items) == limit {
 			return nil, tooManyItems(limit)
 		}
-		items = append(items, line)
+		items = append(items, batchItem{line, checkObject(line)})
 	}
 	return items, nil
 }
@@ -109,28 +102,35 @@ func tooManyItems(limit int) error {
 
 // share checks the items and sorts the good ones by channel, each channel's in
 // their order; what is wrong with the others goes to their outcomes.
-func (s *Server) share(claims *auth.Claims, items []json.RawMessage, outcomes []outcome) []*channelBatch {
+func (s *Server) share(claims *auth.Claims, items []batchItem, outcomes []outcome) []*channelBatch {
 	var shares []*channelBatch
 	of := make(map[string]*channelBatch)
-	for i, raw := range items {
-		p, err := readItem(raw)
+	for i, item := range items {
+		channel, draft, err := s.draftItem(claims, item)
 		if err != nil {
 			outcomes[i].err = err
 			continue
 		}
-		draft, err := s.draft(claims, p)
-		if err != nil {
-			outcomes[i].err = err
-			continue
-		}
-		b := of[p.channel]
+		b := of[channel]
 		if b == nil {
-			b = &channelBatch{Share: streams.Share{Channel: p.channel}}
-			of[p.channel], shares = b, append(shares, b)
+			b = &channelBatch{Share: streams.Share{Channel: channel}}
+			of[channel], shares = b, append(shares, b)
 		}
 		b.Drafts, b.items = append(b.Drafts, draft), append(b.items, i)
 	}
 	return shares
+}
+
+func (s *Server) draftItem(claims *auth.Claims, item batchItem) (channel string, draft streams.Draft, err error) {
+	if item.err != nil {
+		return "", draft, item.err
+	}
+	p, err := readItem(item.raw)
+	if err != nil {
+		return "", draft, err
+	}
+	draft, err = s.draft(claims, p)
+	return p.channel, draft, err
 }
 
 // settle publishes the shares, and writes the outcomes of their items.

@@ -21,6 +21,7 @@ type publication struct {
 	event     string
 	data      []byte
 	text      bool // data is text, not JSON
+	valid     bool // data was read out of valid JSON
 	ephemeral bool
 	exclude   string
 	key       *string // idempotency key, nil for none
@@ -62,18 +63,26 @@ func (s *Server) draftData(p *publication) ([]byte, error) {
 		return nil, badRequest("there is no data")
 	case len(p.data) > s.limits.Data:
 		return nil, tooLarge("the data", s.limits.Data)
+	case p.text && !utf8.Valid(p.data):
+		return nil, badRequest("the text is not UTF-8")
 	case !p.text:
-		if err := checkJSON(p.data); err != nil {
+		if err := p.checkJSON(); err != nil {
 			return nil, err
 		}
-	case !utf8.Valid(p.data):
-		return nil, badRequest("the text is not UTF-8")
 	}
 	if bytes.IndexByte(p.data, '\r') < 0 {
 		return p.data, nil
 	}
 	data := bytes.ReplaceAll(p.data, []byte("\r\n"), []byte("\n"))
 	return bytes.ReplaceAll(data, []byte("\r"), []byte("\n")), nil
+}
+
+// checkJSON says what is wrong with the data as a JSON value.
+func (p *publication) checkJSON() error {
+	if !p.valid {
+		return checkJSON(p.data)
+	}
+	return checkNesting(p.data)
 }
 
 // eventType returns the type as a Draft has it, "" for the default. An

@@ -3,8 +3,7 @@ package server
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
+	"iter"
 	"unicode/utf8"
 )
 
@@ -20,7 +19,13 @@ func checkJSON(data []byte) error {
 		return badRequest("the data is not UTF-8")
 	case !json.Valid(data):
 		return badRequest("the data is not JSON")
-	case nesting(data) > maxNesting:
+	}
+	return checkNesting(data)
+}
+
+// checkNesting is for valid JSON.
+func checkNesting(data []byte) error {
+	if nesting(data) > maxNesting {
 		return badRequest("the data is nested deeper than %d levels", maxNesting)
 	}
 	return nil
@@ -45,60 +50,64 @@ func nesting(data []byte) (deepest int) {
 
 // stringEnd returns how many bytes of a JSON string follow its first quote.
 func stringEnd(data []byte) int {
-	for i := 0; i < len(data); i++ {
-		switch data[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
+	for i := 0; ; {
+		next := bytes.IndexByte(data[i:], '"')
+		if next < 0 {
+			return len(data)
 		}
+		escape := bytes.IndexByte(data[i:i+next], '\\')
+		if escape < 0 {
+			return i + next + 1
+		}
+		i = min(i+escape+2, len(data))
+	}
+}
+
+// values yields what stands in a valid JSON array or object, of an object its
+// names, too.
+func values(data []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		rest := toValue(toValue(data)[1:])
+		for rest[0] != ']' && rest[0] != '}' {
+			n := valueEnd(rest)
+			if !yield(rest[:n:n]) {
+				return
+			}
+			rest = toValue(rest[n:])
+		}
+	}
+}
+
+// toValue skips what stands between values.
+func toValue(data []byte) []byte { return bytes.TrimLeft(data, " \t\r\n,:") }
+
+// valueEnd returns how long the valid JSON value is that data begins with.
+func valueEnd(data []byte) int {
+	switch data[0] {
+	case '"':
+		return 1 + stringEnd(data[1:])
+	case '[', '{':
+		return bracketEnd(data)
+	}
+	if n := bytes.IndexAny(data, " \t\r\n,]}"); n >= 0 {
+		return n
 	}
 	return len(data)
 }
 
-// readObject reads one JSON object into the places that members names, and is
-// stricter than encoding/json: names are compared exactly, and an unknown or
-// repeated one is an error, for the sender meant something by it. It uses
-// members up.
-func readObject(raw []byte, members map[string]any) error {
-	if !utf8.Valid(raw) {
-		return badRequest("not UTF-8")
-	}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return badRequest("not a JSON object")
-	}
-	for dec.More() {
-		if err := readMember(dec, members); err != nil {
-			return err
+func bracketEnd(data []byte) int {
+	depth := 0
+	for i := 0; i < len(data); i++ {
+		switch data[i] {
+		case '"':
+			i += stringEnd(data[i+1:])
+		case '[', '{':
+			depth++
+		case ']', '}':
+			if depth--; depth == 0 {
+				return i + 1
+			}
 		}
 	}
-	if _, err := dec.Token(); err != nil {
-		return badRequest("not a JSON object")
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return badRequest("something follows the JSON object")
-	}
-	return nil
-}
-
-func readMember(dec *json.Decoder, members map[string]any) error {
-	t, err := dec.Token()
-	name, ok := t.(string)
-	if err != nil || !ok {
-		return badRequest("not a JSON object")
-	}
-	place, ok := members[name]
-	if !ok {
-		return badRequest("unknown or repeated: %q", name)
-	}
-	delete(members, name)
-	err = dec.Decode(place)
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return badRequest("%q cannot be a JSON %s", name, wrong.Value)
-	}
-	if err != nil {
-		return badRequest("not a JSON object")
-	}
-	return nil
+	return len(data)
 }

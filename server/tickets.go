@@ -45,11 +45,11 @@ func (s *Server) readTicketRequest(c echo.Context, claims *auth.Claims) ([]strin
 		return nil, fault(codeUnsupportedMedia, "the Content-Type has to be application/json")
 	}
 	var channels []string
-	members := map[string]any{"channels": &channels}
+	members := []member{{name: "channels", place: &channels}}
 	if err := readObject(body, members); err != nil {
 		return nil, err
 	}
-	if len(members) > 0 { // {}: readObject left it
+	if !members[0].given {
 		return nil, nil
 	}
 	if n := len(channels); n == 0 || n > s.limits.FeedChannels {

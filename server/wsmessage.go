@@ -40,14 +40,11 @@ const maxRef = 256
 // still set if it was found.
 func readMessage(raw []byte) (*message, error) {
 	m := &message{}
-	members := m.members()
-	for name, place := range map[string]any{
-		"type": &m.kind, "ref": &m.ref, "token": &m.token, "last_event_id": &m.lastEventID, "since": &m.since,
-		"rewind": &m.rewind, "before": &m.before, "limit": &m.limit, "echo": &m.echo,
-	} {
-		members[name] = place
-	}
-	all := names(members)
+	members := append(m.members(),
+		member{name: "type", place: &m.kind}, member{name: "ref", place: &m.ref}, member{name: "token", place: &m.token},
+		member{name: "last_event_id", place: &m.lastEventID}, member{name: "since", place: &m.since},
+		member{name: "rewind", place: &m.rewind}, member{name: "before", place: &m.before},
+		member{name: "limit", place: &m.limit}, member{name: "echo", place: &m.echo})
 	if err := readObject(raw, members); err != nil {
 		m.ref = goodRef(m.ref)
 		return m, err
@@ -56,30 +53,18 @@ func readMessage(raw []byte) (*message, error) {
 		m.ref = nil
 		return m, badRequest("ref is a string or a number of at most %d bytes", maxRef)
 	}
-	return m, m.checkMembers(all, members)
+	return m, m.checkMembers(members)
 }
 
-func names(members map[string]any) (all []string) {
-	for name := range members {
-		all = append(all, name)
-	}
-	slices.Sort(all)
-	return all
-}
-
-// checkMembers refuses members that the type does not have: absent are those
-// that were not used up.
-func (m *message) checkMembers(all []string, absent map[string]any) error {
+// checkMembers refuses members that the type does not have.
+func (m *message) checkMembers(members []member) error {
 	known, ok := allowed[m.kind]
 	if !ok {
 		return badRequest("there is no message type %q", m.kind)
 	}
-	for _, name := range all {
-		if _, missing := absent[name]; missing || name == "type" || name == "ref" {
-			continue
-		}
-		if !slices.Contains(known, name) {
-			return badRequest("a %s message has no %q", m.kind, name)
+	for _, each := range members {
+		if each.given && each.name != "type" && each.name != "ref" && !slices.Contains(known, each.name) {
+			return badRequest("a %s message has no %q", m.kind, each.name)
 		}
 	}
 	return nil
