@@ -33,7 +33,7 @@ func (d *demo) flip(name string) {
 	d.t.Helper()
 	lines := d.text("#log")
 	d.click(fmt.Sprintf(`#switches input[name=%q]`, name))
-	d.until(name+" is switched", fmt.Sprintf(`document.getElementById("log").textContent !== %q`, lines))
+	d.until(name+" is switched", fmt.Sprintf(`document.getElementById("log").textContent !== %q && !document.querySelector("#switches[aria-busy]")`, lines))
 }
 
 // Each switch is flipped while the chat runs; at the end nothing was lost and
@@ -78,9 +78,12 @@ func TestLab(t *testing.T) {
 	talk("while nothing passes")
 	received := d.text("#received")
 	d.until("events that wait", fmt.Sprintf(`Number(document.getElementById("sent").textContent) > %s + 4`, received))
+	d.until("what was said meanwhile waits", `[...document.querySelectorAll("#messages .waiting .said")].map((said) => said.textContent).join() === "while nothing passes"`)
+	d.shoot("lab-waiting")
 	d.flip("drop_network")
 	d.untilRung("WebSocket")
 	heard()
+	d.until("nothing waits any more", `!document.querySelector("#messages .waiting")`)
 
 	d.flip("cut_after") // all that is open is older than 20 s, or will be soon
 	d.until("a cut", `[...document.querySelectorAll("#log li")].at(-1).textContent.includes("Comes over")`)

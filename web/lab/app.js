@@ -15,7 +15,7 @@ function show() {
   for (const name of ["sent", "received", "lost", "doubled"]) part(name).textContent = score[name];
   for (const name of ["lost", "doubled"]) part(name).classList.toggle("bad", score[name] !== 0);
   const waiting = score.waiting(performance.now());
-  const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
+  const seconds = (ms) => `${(Math.ceil(ms / 100) / 10).toFixed(1)} s`; // rounded up: nothing takes no time
   if (waiting !== null) part("recovery").textContent = `${seconds(waiting)} …`;
   else if (score.recovery !== null) part("recovery").textContent = seconds(score.recovery);
 }
@@ -32,7 +32,7 @@ function add(list, ...content) {
 function log(text) {
   const time = document.createElement("time");
   time.textContent = clock.format(new Date());
-  add(part("log"), time, text);
+  return add(part("log"), time, text);
 }
 
 function trouble(error) {
@@ -53,24 +53,43 @@ function follow(hub) {
   });
 }
 
+function say(text, meta) {
+  const line = document.createElement("p");
+  line.className = "said";
+  line.textContent = text;
+  const mark = document.createElement("p");
+  mark.className = "meta mono";
+  mark.textContent = meta;
+  return add(part("messages"), line, mark);
+}
+
+// chat shows what was said here as waiting until it comes like any other
+// message: its number tells which it is.
 function chat(channel) {
   const form = part("talk");
+  const waiting = new Map();
+  let said = 0;
+  const done = (number) => {
+    waiting.get(number)?.remove();
+    waiting.delete(number);
+  };
   channel.on("chat", ({ id, data }) => {
-    const line = document.createElement("p");
-    line.className = "said";
-    line.textContent = typeof data?.text === "string" ? data.text : JSON.stringify(data);
-    const mark = document.createElement("p");
-    mark.className = "meta mono";
-    mark.textContent = id;
-    add(part("messages"), line, mark);
+    done(data?.number);
+    say(typeof data?.text === "string" ? data.text : JSON.stringify(data), id);
   });
   form.addEventListener("submit", async (submit) => {
     submit.preventDefault();
     const text = form.elements.text.value;
     form.elements.text.value = "";
+    const number = ++said;
+    const line = say(text, "waiting to go out");
+    line.classList.add("waiting");
+    waiting.set(number, line);
     try {
-      await channel.publish({ text }, { event: "chat" });
+      const id = await channel.publish({ text, number }, { event: "chat" });
+      if (waiting.has(number)) line.lastElementChild.textContent = `${id}, on its way back`;
     } catch (error) {
+      done(number);
       log(`Not sent: ${error.message}`);
       form.elements.text.value ||= text;
     }
@@ -78,23 +97,27 @@ function chat(channel) {
   for (const control of form.elements) control.disabled = false;
 }
 
-// switches sends all of them whenever one changes, one request at a time.
+// switches sends all of them whenever one changes, one request at a time. The
+// log has a change before what follows from it: it stands there once it is asked for.
 function switches(firewall) {
   const all = [...part("switches").querySelectorAll("input")];
   let last = Promise.resolve();
   part("switches").addEventListener("change", ({ target }) => {
     const faults = Object.fromEntries(all.map(({ name, value, checked }) => [name, value === "20" ? (checked ? 20 : 0) : checked]));
-    last = last.then(async () => {
+    const line = log(`${target.closest("label").querySelector("b").textContent}: ${target.checked ? "on" : "off"}`);
+    const mine = last = last.then(async () => {
       try {
         await firewall.set(faults);
         trouble(null);
         score.changed(performance.now());
-        log(`${target.closest("label").querySelector("b").textContent}: ${target.checked ? "on" : "off"}`);
       } catch (error) {
+        line.remove();
         target.checked = !target.checked;
         trouble(error);
       }
+      if (mine === last) part("switches").ariaBusy = null;
     });
+    part("switches").ariaBusy = "true";
   });
   part("switches").disabled = false;
 }
@@ -113,7 +136,10 @@ async function begin() {
   addEventListener("pagehide", () => firewall.end());
   addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
   const name = `lab:${firewall.id}`;
-  const publisher = new Publisher(name, (n) => { score.sent = n; });
+  const publisher = new Publisher(name, {
+    begun: (n) => { score.begun = n; },
+    sent: (n) => { score.sent = n; },
+  });
   // It climbs back sooner than usual, and waits less after many breaks in a
   // row, for people who watch.
   const hub = connect(firewall.url, { share: false, timing: { climbMin: 5000, climbMax: 10_000, backoffMax: 2000 } });

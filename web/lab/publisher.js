@@ -5,13 +5,16 @@ const interval = 500;
 
 export class Publisher {
   #url;
+  #begun;
   #sent;
   #running = false;
   #number = 0;
 
-  // sent is called with the number of each event that the hub has taken.
-  constructor(channel, sent) {
+  // begun is called with the number of each event before it goes to the hub,
+  // sent when the hub has taken it.
+  constructor(channel, { begun, sent }) {
     this.#url = `/channels/${channel}/events?event=count`;
+    this.#begun = begun;
     this.#sent = sent;
   }
 
@@ -32,6 +35,7 @@ export class Publisher {
   async #run() {
     while (this.#running) {
       const began = performance.now();
+      this.#begun(this.#number + 1);
       if (await this.#publish(this.#number + 1)) this.#sent(++this.#number);
       await new Promise((done) => setTimeout(done, Math.max(0, interval - (performance.now() - began))));
     }

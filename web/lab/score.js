@@ -2,6 +2,7 @@
 // nothing of the client that brought it.
 
 export class Score {
+  begun = 0; // the event that is on its way to the hub, or was last
   sent = 0;
   received = 0;
   doubled = 0;
@@ -30,9 +31,9 @@ export class Score {
   }
 
   // changed has the time to recover counted anew: until an event comes that
-  // was sent after the network changed.
+  // was begun after the network changed. One on its way may have come before.
   changed(now) {
-    this.#mark = { number: this.sent + 1, at: now };
+    this.#mark = { number: this.begun + 1, at: now };
     this.recovery = null;
   }
 
