@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -13,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"runnel/strict"
 )
 
 // Bounds of what a token can say. A token has to fit in a header or URL
@@ -92,21 +93,14 @@ func (r *rights) read(b json.RawMessage) error {
 // object is a JSON object by its exact names.
 type object map[string]json.RawMessage
 
-// members splits an object; a name that comes twice is an error.
+// members splits an object, which is valid JSON; a name that comes twice is an
+// error.
 func members(b []byte) (object, error) {
-	errNone := errors.New("must be an object")
-	d := json.NewDecoder(bytes.NewReader(b))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return nil, errNone
+	if !strict.IsObject(b) {
+		return nil, errors.New("must be an object")
 	}
 	m := make(object)
-	for d.More() {
-		t, err := d.Token()
-		name, ok := t.(string)
-		var value json.RawMessage
-		if err != nil || !ok || d.Decode(&value) != nil {
-			return nil, errNone
-		}
+	for name, value := range strict.Members(b) {
 		if _, twice := m[name]; twice {
 			return nil, fmt.Errorf("name %q twice", name)
 		}
@@ -129,7 +123,8 @@ func (m object) read(name string, value func(json.RawMessage) error) error {
 
 func text(to *string) func(json.RawMessage) error {
 	return func(b json.RawMessage) error {
-		if json.Unmarshal(b, to) != nil {
+		var ok bool
+		if *to, ok = strict.String(b); !ok {
 			return errors.New("must be a string")
 		}
 		return nil

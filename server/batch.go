@@ -11,6 +11,7 @@ import (
 
 	"runnel/auth"
 	"runnel/streams"
+	"runnel/strict"
 )
 
 // outcome is what became of one item: its ID, the zero one for an ephemeral
@@ -68,11 +69,11 @@ type batchItem struct {
 
 // splitArray reads a JSON array of at most limit items.
 func splitArray(body []byte, limit int) ([]batchItem, error) {
-	if !json.Valid(body) || !bytes.HasPrefix(toValue(body), []byte{'['}) {
+	if !json.Valid(body) || !strict.IsArray(body) {
 		return nil, badRequest("the body is not a JSON array")
 	}
 	var items []batchItem
-	for item := range values(body) {
+	for item := range strict.Elements(body) {
 		if len(items) == limit {
 			return nil, tooManyItems(limit)
 		}

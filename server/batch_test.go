@@ -26,7 +26,7 @@ func (n *node) batch(kind, body, token string) []result {
 		n.t.Fatalf("%d %s", r.StatusCode, r.body)
 	}
 	var results []result
-	strict(n.t, r.body, &results)
+	decodeAll(n.t, r.body, &results)
 	for _, item := range results {
 		if (item.Error == nil) == (item.ID == nil) && !strings.Contains(r.body, `"id":null`) {
 			n.t.Fatalf("neither or both: %s", r.body)

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"unicode/utf8"
+
+	"runnel/strict"
 )
 
 // member is one that a JSON object may have.
@@ -31,48 +33,37 @@ func checkObject(raw []byte) error {
 		return badRequest("not UTF-8")
 	case json.Valid(raw):
 		return nil
-	case isObject(raw) && dec.Decode(new(json.RawMessage)) == nil:
+	case strict.IsObject(raw) && dec.Decode(new(json.RawMessage)) == nil:
 		return badRequest("something follows the JSON object")
 	}
 	return badRequest("not a JSON object")
 }
 
-func isObject(raw []byte) bool { return bytes.HasPrefix(toValue(raw), []byte{'{'}) }
-
 // readMembers is readObject for what is valid JSON.
 func readMembers(raw []byte, members []member) error {
-	if !isObject(raw) {
+	if !strict.IsObject(raw) {
 		return badRequest("not a JSON object")
 	}
-	var m *member
-	for value := range values(raw) {
-		var err error
-		if m == nil {
-			m, err = memberOf(members, value)
-		} else {
-			err = m.set(value)
-			m = nil
+	for name, value := range strict.Members(raw) {
+		m := memberOf(members, name)
+		if m == nil || m.given {
+			return badRequest("unknown or repeated: %q", name)
 		}
-		if err != nil {
+		m.given = true
+		if err := m.set(value); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// memberOf finds the one with the name, which is a JSON string.
-func memberOf(members []member, name []byte) (*member, error) {
-	var s string
-	if err := unmarshalString(name, &s); err != nil {
-		return nil, badRequest("not a JSON object")
-	}
+func memberOf(members []member, name string) *member {
 	for i := range members {
-		if m := &members[i]; m.name == s && !m.given {
-			m.given = true
-			return m, nil
+		if members[i].name == name {
+			return &members[i]
 		}
 	}
-	return nil, badRequest("unknown or repeated: %q", s)
+	return nil
 }
 
 func (m *member) set(value []byte) (err error) {
@@ -80,7 +71,10 @@ func (m *member) set(value []byte) (err error) {
 	case *json.RawMessage:
 		*place = bytes.Clone(value)
 	case *string:
-		err = unmarshalString(value, place)
+		var ok bool
+		if *place, ok = strict.String(value); !ok {
+			err = json.Unmarshal(value, place)
+		}
 	default:
 		err = json.Unmarshal(value, place)
 	}
@@ -91,13 +85,4 @@ func (m *member) set(value []byte) (err error) {
 		return badRequest("not a JSON object")
 	}
 	return nil
-}
-
-// unmarshalString spares most strings the way through encoding/json.
-func unmarshalString(value []byte, place *string) error {
-	if n := len(value); value[0] == '"' && bytes.IndexByte(value, '\\') < 0 {
-		*place = string(value[1 : n-1])
-		return nil
-	}
-	return json.Unmarshal(value, place)
 }

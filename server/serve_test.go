@@ -88,7 +88,7 @@ func TestReadyFailsAtOnceWhenDraining(t *testing.T) {
 	n.hub.drain(ctx, 0)
 	r := n.send(request{method: "GET", path: "/readyz"})
 	var got health
-	strict(t, r.body, &got)
+	decodeAll(t, r.body, &got)
 	if r.StatusCode != http.StatusServiceUnavailable || got.Status != "draining" {
 		t.Errorf("%d %s", r.StatusCode, r.body)
 	}

@@ -150,7 +150,7 @@ func (n *node) wantCode(r reply, status int, code string) {
 			RequestID     string `json:"request_id"`
 		}
 	}
-	strict(n.t, r.body, &e)
+	decodeAll(n.t, r.body, &e)
 	if e.Error.Code != code || e.Error.Message == "" || e.Error.RequestID != r.Header.Get("X-Request-Id") {
 		n.t.Fatalf("error %+v, want code %s and the request ID %q", e.Error, code, r.Header.Get("X-Request-Id"))
 	}
@@ -169,8 +169,8 @@ func (n *node) stored(channel string) []*streams.Event {
 	return page.Events
 }
 
-// strict decodes a whole JSON text without unknown members.
-func strict(t testing.TB, text string, into any) {
+// decodeAll decodes a whole JSON text without unknown members.
+func decodeAll(t testing.TB, text string, into any) {
 	t.Helper()
 	dec := json.NewDecoder(strings.NewReader(text))
 	dec.DisallowUnknownFields()

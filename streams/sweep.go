@@ -11,7 +11,7 @@ const (
 
 	// sweepPause is how long after a sweep that was asked for the next one may
 	// begin: each looks at every busy channel.
-	sweepPause = 20 * time.Millisecond
+	sweepPause = 100 * time.Millisecond
 )
 
 // sweepSoon asks for a sweep because the budget is exceeded.
