@@ -225,6 +225,6 @@ func (f *feed) delivered() {
 func (f *feed) written(n int, now time.Time) {
 	if n > 0 {
 		f.wrote.Add(int64(n))
-		f.last.Store(now.UnixNano())
+		f.last.Store(sinceBegan(now))
 	}
 }

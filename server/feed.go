@@ -29,13 +29,13 @@ type feed struct {
 	transport transport
 	worker    *worker
 	wrote     atomic.Int64 // bytes handed to the outlet
-	last      atomic.Int64 // when it last wrote, Unix nanoseconds
+	last      atomic.Int64 // when it last wrote: see sinceBegan
 
 	hub       *hub
 	id        string
 	admission admission
 	spoke     int64        // of the wheel, guarded by it
-	heard     atomic.Int64 // when the peer last sent something
+	heard     atomic.Int64 // when the peer last sent something, likewise
 
 	// Guarded by mu.
 	claims   *auth.Claims
@@ -131,6 +131,7 @@ func (f *feed) unsubscribe(channel string, announce []byte) bool {
 	for i, s := range f.subs {
 		if s.Channel() == channel {
 			f.subs = append(f.subs[:i:i], f.subs[i+1:]...)
+			f.only[0] = nil
 			f.queue(announce)
 			s.Close()
 			return true

@@ -24,15 +24,17 @@ func (f *feed) sayGoodbye(why *apiError) {
 	f.startClosing()
 }
 
-// hold puts off closing in good order, until letGo.
-func (f *feed) hold() {
+// hold puts off closing in good order, until letGo. It waits for room for the
+// frame that letGo will queue, and reports false when the feed is closing.
+func (f *feed) hold() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.held = true
+	f.awaitRoom()
+	f.held = !f.closing && !f.ended
+	return f.held
 }
 
-// letGo queues a last frame, without waiting for room, and closes the feed if
-// that was put off.
+// letGo queues a last frame, and closes the feed if that was put off.
 func (f *feed) letGo(frame []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -46,7 +46,7 @@ func (h *hangUp) wait(peer io.Reader) {
 }
 
 func (h *hangUp) heard(n int) (goOn bool) {
-	h.feed.heard.Store(time.Now().UnixNano())
+	h.feed.heard.Store(sinceBegan(time.Now()))
 	h.left -= n
 	return h.left > 0
 }

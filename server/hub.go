@@ -75,7 +75,11 @@ func newHub(pace Pace, log *slog.Logger, latency func(time.Duration)) *hub {
 	h.wheel = newWheel(min(pace.Heartbeat, pace.Ping, pace.Silence), newWorker(&tally{latency: latency}))
 	h.tasks.Go(func() { h.wheel.run(ctx) })
 	if h.poller != nil {
-		h.tasks.Go(func() { h.poller.run(ctx) })
+		h.tasks.Go(func() {
+			if err := h.poller.run(ctx); err != nil {
+				log.Error("connections are not watched any more, restart the node", "cause", err)
+			}
+		})
 	}
 	return h
 }
@@ -91,8 +95,8 @@ func (h *hub) newFeed(t transport, claims *auth.Claims, id string) *feed {
 // and the feed is the caller's to end.
 func (h *hub) add(f *feed, hear func()) bool {
 	now := time.Now()
-	f.last.Store(now.UnixNano())
-	f.heard.Store(now.UnixNano())
+	f.last.Store(sinceBegan(now))
+	f.heard.Store(sinceBegan(now))
 	f.alive = liveness{since: now, ping: scatter(now, h.pace.Ping).Add(-h.pace.Ping)}
 	first := earlier(scatter(now, h.wheel.within(min(h.pace.Heartbeat, h.pace.Ping))), f.tokenDue())
 	h.mu.Lock()

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"net"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -18,6 +19,7 @@ type poller struct {
 	pipe  [2]int // written to when run shall end
 
 	mu      sync.Mutex
+	closed  bool // its file descriptors may be others by now
 	next    uint32
 	watched []*descriptor // by file descriptor, as many as may be open
 }
@@ -67,6 +69,11 @@ func (p *poller) rearm(d *descriptor) error {
 }
 
 func (p *poller) control(op int, d *descriptor, events uint32) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return net.ErrClosed
+	}
 	return unix.EpollCtl(p.epoll, op, d.fd, &unix.EpollEvent{
 		Events: events | unix.EPOLLET, Fd: int32(d.fd), Pad: int32(d.number),
 	})
@@ -89,8 +96,9 @@ func (p *poller) find(e *unix.EpollEvent) *descriptor {
 	return nil
 }
 
-// run tells of events until ctx ends.
-func (p *poller) run(ctx context.Context) {
+// run tells of events until ctx ends. Only a fault of the system or of this
+// program is an error.
+func (p *poller) run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _, _ = unix.Write(p.pipe[1], []byte{0}) })
 	defer p.close()
 	defer stop()
@@ -98,12 +106,12 @@ func (p *poller) run(ctx context.Context) {
 	for {
 		n, err := unix.EpollWait(p.epoll, events, -1)
 		if err != nil && err != unix.EINTR {
-			return
+			return err
 		}
 		for i := range max(n, 0) {
 			e := &events[i]
 			if int(e.Fd) == p.pipe[0] {
-				return
+				return nil
 			}
 			if d := p.find(e); d != nil {
 				d.ready(e.Events&readEnds != 0, e.Events&writeEnds != 0)
@@ -113,6 +121,9 @@ func (p *poller) run(ctx context.Context) {
 }
 
 func (p *poller) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
 	unix.Close(p.epoll)
 	unix.Close(p.pipe[0])
 	unix.Close(p.pipe[1])

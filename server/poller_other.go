@@ -15,8 +15,8 @@ type (
 	descriptor struct{ streamOutlet }
 )
 
-func newPoller() *poller            { return nil }
-func (*poller) run(context.Context) {}
+func newPoller() *poller                  { return nil }
+func (*poller) run(context.Context) error { return nil }
 
 func takeDescriptor(net.Conn, *poller) (*descriptor, bool) { return nil, false }
 

@@ -36,6 +36,13 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
+// began is what short-lived times are counted from: a clock that is set makes
+// no peer silent.
+var began = time.Now()
+
+func sinceBegan(t time.Time) int64 { return int64(t.Sub(began)) }
+func moment(n int64) time.Time     { return began.Add(time.Duration(n)) }
+
 // tickToken warns once before the token expires, and closes the feed then.
 func (f *feed) tickToken(now time.Time) (next time.Time) {
 	f.mu.Lock()
@@ -105,7 +112,7 @@ func (f *feed) heartbeatDue() time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	interval := f.hub.wheel.within(f.hub.pace.Heartbeat)
-	last := time.Unix(0, f.last.Load())
+	last := moment(f.last.Load())
 	if since := last.Sub(f.alive.beat); since >= 0 && since < interval/25 {
 		return f.alive.beat.Add(interval)
 	}
@@ -150,7 +157,7 @@ func (f *feed) tickPing(now time.Time) (next time.Time) {
 func (f *feed) vanished(now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	heard := time.Unix(0, f.heard.Load())
+	heard := moment(f.heard.Load())
 	if heard.After(f.alive.since) {
 		f.alive.since = heard
 	}

@@ -36,7 +36,7 @@ func TestHeartbeatBringsPing(t *testing.T) {
 	out := &writes{}
 	f := &feed{hub: h, transport: ws{}, outlet: out}
 	f.alive = liveness{since: now, ping: now}
-	f.last.Store(now.UnixNano())
+	f.last.Store(sinceBegan(now))
 	for beat := range 3 {
 		now = now.Add(h.pace.Heartbeat)
 		next := f.tick(now)
@@ -46,7 +46,7 @@ func TestHeartbeatBringsPing(t *testing.T) {
 		if wait := next.Sub(now); wait > h.pace.Heartbeat || wait < h.pace.Heartbeat*9/10 {
 			t.Fatalf("the next is %v later", wait)
 		}
-		f.last.Store(now.UnixNano())
+		f.last.Store(sinceBegan(now))
 	}
 }
 

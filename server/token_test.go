@@ -43,7 +43,7 @@ func TestShortTokenEndsItsFeed(t *testing.T) {
 func TestWheelKeepsOneTime(t *testing.T) {
 	w := newWheel(time.Second, nil)
 	f := &feed{}
-	start := time.Unix(0, w.now*int64(w.tick))
+	start := w.began
 	for _, after := range []int{9, 5, 5, 7} {
 		w.add(f, start.Add(time.Duration(after)*w.tick))
 	}

@@ -10,8 +10,9 @@ import (
 // many they are.
 type wheel struct {
 	tick   time.Duration
-	worker *worker // delivers heartbeats here and now: it has no queue of its own
-	stamp  []byte  // what the heartbeats of this turn tell the time with
+	began  time.Time // ticks are counted from then, whatever is done to the clock
+	worker *worker   // delivers heartbeats here and now: it has no queue of its own
+	stamp  []byte    // what the heartbeats of this turn tell the time with
 
 	mu    sync.Mutex
 	spoke map[int64][]*feed // by number of the tick
@@ -21,12 +22,10 @@ type wheel struct {
 // newWheel returns a wheel fine enough for intervals of that length.
 func newWheel(shortest time.Duration, worker *worker) *wheel {
 	tick := min(max(shortest/100, 5*time.Millisecond), 250*time.Millisecond)
-	w := &wheel{tick: tick, worker: worker, spoke: map[int64][]*feed{}}
-	w.now = w.number(time.Now())
-	return w
+	return &wheel{tick: tick, began: time.Now(), worker: worker, spoke: map[int64][]*feed{}}
 }
 
-func (w *wheel) number(t time.Time) int64 { return t.UnixNano() / int64(w.tick) }
+func (w *wheel) number(t time.Time) int64 { return int64(t.Sub(w.began) / w.tick) }
 
 // within is how long to wait at most for something to be done within so long:
 // the wheel may call a tick later.

@@ -64,10 +64,9 @@ func (v *conversation) doPublish(m *message) error {
 	if err != nil {
 		return err
 	}
-	if !v.awaitRoom() {
+	if !v.feed.hold() {
 		return nil // the feed is closing, and takes no answer
 	}
-	v.feed.hold()
 	results, err := v.server.publish(v.feed.hub.ctx, p.channel, draft)
 	if err == nil {
 		err = results[0].Err
@@ -80,15 +79,6 @@ func (v *conversation) doPublish(m *message) error {
 		return appendJSONID(append(b, `,"id":`...), results[0].ID)
 	}))
 	return nil
-}
-
-// awaitRoom waits for room for an answer, since letGo queues it without. It
-// reports false when the feed is closing.
-func (v *conversation) awaitRoom() bool {
-	v.feed.mu.Lock()
-	defer v.feed.mu.Unlock()
-	v.feed.awaitRoom()
-	return !v.feed.closing && !v.feed.ended
 }
 
 func (v *conversation) doHistory(m *message) error {

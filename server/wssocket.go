@@ -45,7 +45,7 @@ func (s *socket) Read(b []byte) (n int, err error) {
 func (s *socket) heard(b []byte) {
 	now := time.Now()
 	s.tracker.pass(b)
-	s.feed.heard.Store(now.UnixNano())
+	s.feed.heard.Store(sinceBegan(now))
 	if v := s.conversation; s.tracker.flooded(now, framesPerMessage*v.server.limits.MessageBurst) {
 		v.close(errFlood)
 	}
