@@ -9,26 +9,28 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// whole is what bench/RESULTS.md is made of, as command lines.
+// whole is what bench/RESULTS.md is made of, as command lines: short runs, and
+// many of them, tell more about a noisy machine than few long ones.
 var whole = []string{
 	"idle",
 	"idle --deflate",
-	"fanout",
-	"latency",
-	"max",
-	"max --publishers=8 --outstanding=64",
-	"max --publishers=8 --outstanding=64 --subscribers=5000",
-	"channels",
-	"channels --publishers=64 --store=redis",
-	"batches",
-	"bolt",
-	"bolt --publishers=64",
+	"fanout --time=4s",
+	"latency --time=8s",
+	"max --time=3s",
+	"max --time=3s --publishers=8 --outstanding=64",
+	"max --time=3s --publishers=8 --outstanding=64 --subscribers=5000",
+	"channels --time=3s",
+	"channels --time=3s --publishers=64 --store=redis",
+	"batches --time=3s",
+	"bolt --time=3s",
+	"bolt --time=3s --publishers=64",
 	"resume",
 	"resume --store=redis",
 	"resume --store=redis --channels=2000",
-	"slow",
-	"keepalive",
-	"deflate",
+	"deflate --time=4s",
+	// These take minutes each: one round.
+	"slow --rounds=1",
+	"keepalive --rounds=1",
 }
 
 type allCommand struct{}
@@ -56,7 +58,13 @@ func (b *bench) command(line string) error {
 	if err != nil {
 		return err
 	}
-	return command.Run(b)
+	each := *b
+	if c.Rounds > 0 && (b.Rounds == 0 || b.Rounds > c.Rounds) {
+		each.Rounds = c.Rounds
+	}
+	err = command.Run(&each)
+	b.report = each.report
+	return err
 }
 
 type briefCommand struct{ allCommand }
