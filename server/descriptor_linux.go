@@ -48,9 +48,16 @@ func takeDescriptor(conn net.Conn, p *poller) (*descriptor, bool) {
 		unix.Close(d.fd)
 		return nil, false
 	}
+	_ = unix.SetsockoptInt(d.fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, maxUnsent)
 	tcp.Close()
 	return d, true
 }
+
+// maxUnsent is about how many bytes wait in the kernel until the peer's window
+// opens: one delivery. What follows waits in the log, where a slow peer costs
+// nothing; left alone, the kernel would take up to 4 MiB for each. What is on
+// its way does not count, so a long way is as fast as ever (tcp(7)).
+const maxUnsent = maxWrite
 
 // fetch brings what the others need into the processor's cache.
 func (d *descriptor) fetch() int { return int(d.number) }

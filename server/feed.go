@@ -54,7 +54,7 @@ type liveness struct {
 	owes  bool  // there were some it had not
 	since time.Time
 	ping  time.Time // when it was last pinged
-	beat  time.Time // when it last got a heartbeat
+	due   time.Time // when its next heartbeat is due, if it is silent then
 }
 
 // Delivery states: a feed stands in its worker's queue at most once, and is

@@ -97,8 +97,8 @@ func (h *hub) add(f *feed, hear func()) bool {
 	now := time.Now()
 	f.last.Store(sinceBegan(now))
 	f.heard.Store(sinceBegan(now))
-	f.alive = liveness{since: now, ping: scatter(now, h.pace.Ping).Add(-h.pace.Ping)}
-	first := earlier(scatter(now, h.wheel.within(min(h.pace.Heartbeat, h.pace.Ping))), f.tokenDue())
+	f.alive = liveness{since: now, ping: scatter(now, h.pace.Ping).Add(-h.pace.Ping), due: scatter(now, h.wheel.within(min(h.pace.Heartbeat, h.pace.Ping)))}
+	first := earlier(f.alive.due, f.tokenDue())
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {

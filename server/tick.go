@@ -77,19 +77,35 @@ func (f *feed) tokenDue() time.Time {
 // errExpired ends a feed whose token has expired.
 var errExpired = unauthorized("the token has expired", "the token has expired")
 
-// tickHeartbeat queues a heartbeat after a silence, and with it a ping if one
-// is due before the next: idle feeds are most of what a node holds, and each
-// that is looked at and written to costs. While the peer has not taken what was
-// written before, there is no silence to break.
+// tickHeartbeat sends a heartbeat into a silence, and with it a ping if one is
+// due before the next: idle feeds are most of what a node holds, and each that
+// is looked at and written to costs. A feed has its own time for that, once in
+// the interval, and another one if something was written just before. While the
+// peer has not taken what was written, there is no silence to break.
 func (f *feed) tickHeartbeat(now time.Time) (next time.Time) {
-	if due := f.heartbeatDue(); now.Before(due) {
-		return due
-	}
-	if f.state.CompareAndSwap(idle, delivering) {
+	next, due := f.heartbeatDue(now)
+	if due && f.state.CompareAndSwap(idle, delivering) {
 		f.beat(now)
 		f.deliver(f.hub.wheel.worker)
 	}
-	return now.Add(f.hub.wheel.within(f.hub.pace.Heartbeat))
+	return next
+}
+
+// heartbeatDue returns when to look again, and whether a heartbeat is due now.
+func (f *feed) heartbeatDue(now time.Time) (next time.Time, due bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if now.Before(f.alive.due) {
+		return f.alive.due, false
+	}
+	interval := f.hub.wheel.within(f.hub.pace.Heartbeat)
+	last := moment(f.last.Load())
+	if due = now.Sub(last) >= interval/5; due {
+		f.alive.due = now.Add(interval)
+	} else {
+		f.alive.due = scatter(last, interval)
+	}
+	return f.alive.due, due
 }
 
 func (f *feed) beat(now time.Time) {
@@ -98,7 +114,6 @@ func (f *feed) beat(now time.Time) {
 	if f.closing || f.ended {
 		return
 	}
-	f.alive.beat = now
 	f.control = f.transport.heartbeat(f.control, f.hub.wheel.stamp)
 	if f.transport.answers() && now.Add(f.hub.pace.Heartbeat).After(f.alive.ping.Add(f.hub.pace.Ping)) {
 		f.alive.ping = now
@@ -106,22 +121,9 @@ func (f *feed) beat(now time.Time) {
 	}
 }
 
-// heartbeatDue is an interval after the last heartbeat if nothing was written
-// since. After anything else it may be sooner: see [scatter].
-func (f *feed) heartbeatDue() time.Time {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	interval := f.hub.wheel.within(f.hub.pace.Heartbeat)
-	last := moment(f.last.Load())
-	if since := last.Sub(f.alive.beat); since >= 0 && since < interval/25 {
-		return f.alive.beat.Add(interval)
-	}
-	return scatter(last, interval)
-}
-
 // scatter is when the interval that began at since is over, or up to four
-// fifths of it sooner: feeds that came together, or got an event together, are
-// kept alive evenly from then on.
+// fifths of it sooner: feeds that came together, or got an event together just
+// before their times, are kept alive evenly from then on.
 func scatter(since time.Time, interval time.Duration) time.Time {
 	const golden = 0x9e3779b97f4a7c15 // scatters moments that are close to each other
 	part := float64(uint64(since.UnixNano())*golden) / (1 << 64)

@@ -21,7 +21,7 @@ type wheel struct {
 
 // newWheel returns a wheel fine enough for intervals of that length.
 func newWheel(shortest time.Duration, worker *worker) *wheel {
-	tick := min(max(shortest/100, 5*time.Millisecond), 250*time.Millisecond)
+	tick := min(max(shortest/25, 5*time.Millisecond), time.Second)
 	return &wheel{tick: tick, began: time.Now(), worker: worker, spoke: map[int64][]*feed{}}
 }
 

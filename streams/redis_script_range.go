@@ -64,7 +64,8 @@ local command, start, stop = 'XRANGE', from, '+'
 if backward then
   command, start, stop = 'XREVRANGE', from == '0-0' and '+' or '(' .. from, '-'
 end
-local count = math.min(limit + 1, 32)
+-- At first as many as fit if they have 2 KiB each: mostly that is all there is.
+local count = math.min(limit + 1, math.max(math.floor(bytes / 2048), 32))
 while true do
   local piece = redis.call(command, log, start, stop, 'COUNT', count)
   if not take(piece) or #piece < count then break end
