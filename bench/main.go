@@ -47,7 +47,7 @@ type cli struct {
 	Keepalive keepalive `cmd:"" help:"CPU while idle connections are kept alive."`
 	Deflate   deflate   `cmd:"" help:"WebSockets with permessage-deflate."`
 
-	All     allCommand     `cmd:"" help:"All of bench/RESULTS.md, one after the other (about an hour and a half)."`
+	All     allCommand     `cmd:"" help:"All of bench/RESULTS.md, one after the other (about an hour)."`
 	Brief   briefCommand   `cmd:"" name:"short" help:"All with --short (some eight minutes)."`
 	Ceiling ceilingCommand `cmd:"" hidden:""`
 }
