@@ -50,18 +50,7 @@ func String(value []byte) (s string, ok bool) {
 
 // Nesting returns how deep arrays and objects are nested.
 func Nesting(data []byte) (deepest int) {
-	depth := 0
-	for i := 0; i < len(data); i++ {
-		switch data[i] {
-		case '"':
-			i += stringEnd(data[i+1:])
-		case '[', '{':
-			depth++
-			deepest = max(deepest, depth)
-		case ']', '}':
-			depth--
-		}
-	}
+	_, deepest = brackets(data)
 	return deepest
 }
 
@@ -106,7 +95,8 @@ func valueEnd(data []byte) int {
 	case '"':
 		return 1 + stringEnd(data[1:])
 	case '[', '{':
-		return bracketEnd(data)
+		end, _ := brackets(data)
+		return end
 	}
 	if n := bytes.IndexAny(data, " \t\r\n,]}"); n >= 0 {
 		return n
@@ -114,7 +104,9 @@ func valueEnd(data []byte) int {
 	return len(data)
 }
 
-func bracketEnd(data []byte) int {
+// brackets returns where the first array or object ends, and how deep it is
+// nested.
+func brackets(data []byte) (end, deepest int) {
 	depth := 0
 	for i := 0; i < len(data); i++ {
 		switch data[i] {
@@ -122,11 +114,12 @@ func bracketEnd(data []byte) int {
 			i += stringEnd(data[i+1:])
 		case '[', '{':
 			depth++
+			deepest = max(deepest, depth)
 		case ']', '}':
 			if depth--; depth == 0 {
-				return i + 1
+				return i + 1, deepest
 			}
 		}
 	}
-	return len(data)
+	return len(data), deepest
 }
