@@ -2,6 +2,7 @@ package streams
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
@@ -17,7 +18,7 @@ type probe struct {
 	missed chan struct{} // readable when what was appended may have been missed
 
 	mu    sync.Mutex
-	heard ID
+	heard string // the data of the event that came last
 	good  time.Time
 	cause error
 }
@@ -96,20 +97,23 @@ func (p *probe) round(ctx context.Context, log Log, channel string) error {
 		case <-p.missed: // before the append
 		default:
 		}
-		results, err := log.Append(ctx, channel, keep, []Draft{{Type: "probe", Data: []byte("{}")}})
+		mark := `"` + rand.Text() + `"`
+		_, err := log.Append(ctx, channel, keep, []Draft{{Type: "probe", Data: []byte(mark)}})
 		if err != nil {
 			return err
 		}
-		if again, err = p.await(ctx, results[0].ID); err != nil {
+		if again, err = p.await(ctx, mark); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// await waits for the event to come back; again: it may have been missed.
-func (p *probe) await(ctx context.Context, id ID) (again bool, err error) {
-	for !p.hasHeard(id) {
+// await waits for the event with that mark to come back; again: it may have been
+// missed. Nothing about its ID tells it from one that came before: where the
+// clock of a new master is behind, IDs go back.
+func (p *probe) await(ctx context.Context, mark string) (again bool, err error) {
+	for !p.hasHeard(mark) {
 		select {
 		case <-p.came:
 		case <-p.missed:
@@ -121,10 +125,10 @@ func (p *probe) await(ctx context.Context, id ID) (again bool, err error) {
 	return false, nil
 }
 
-func (p *probe) hasHeard(id ID) bool {
+func (p *probe) hasHeard(mark string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return !p.heard.Less(id)
+	return p.heard == mark
 }
 
 func (p *probe) note(err error) {
@@ -139,7 +143,7 @@ func (p *probe) note(err error) {
 // Deliver notes the event of the probe.
 func (p *probe) Deliver(e *Event) {
 	p.mu.Lock()
-	p.heard = e.ID
+	p.heard = string(e.Data)
 	p.mu.Unlock()
 	signal(p.came)
 }

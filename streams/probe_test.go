@@ -91,3 +91,26 @@ func TestReadyOnceFollowed(t *testing.T) {
 		}
 	})
 }
+
+// TestReadyWhenIDsGoBack: a new master's clock can be behind, so that what is
+// appended there has lower IDs than what was heard before. It has to come back
+// all the same.
+func TestReadyWhenIDsGoBack(t *testing.T) {
+	inBubble(t, BrokerOptions{ProbeEvery: 2 * time.Second}, func(t *testing.T, b *Broker, log *frail) {
+		time.Sleep(time.Second)
+		if err := b.Ready(); err != nil {
+			t.Fatal(err)
+		}
+		log.follower("$probe:a").Deliver(&Event{ID: ID{Ms: maxMs, N: 1000}, Type: "probe", Data: []byte(`"earlier"`)})
+		log.deaf.Store(true)
+		time.Sleep(10 * time.Second)
+		if err := b.Ready(); err == nil || !strings.Contains(err.Error(), "did not come back") {
+			t.Fatalf("%v, though nothing comes back", err)
+		}
+		log.deaf.Store(false)
+		time.Sleep(5 * time.Second)
+		if err := b.Ready(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
