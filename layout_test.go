@@ -4,6 +4,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -46,7 +47,7 @@ var libraries = map[string]func(folder, file string) bool{
 	"github.com/coder/websocket": func(folder, file string) bool {
 		return slices.Contains([]string{"server", "client", "bench"}, folder) || onlyTests(folder) && isTest(file)
 	},
-	"github.com/r3labs/sse": func(folder, file string) bool { return folder == "client" || isTest(file) },
+	"github.com/r3labs/sse": func(folder, file string) bool { return folder == "examples" || isTest(file) },
 }
 
 func isTest(file string) bool { return strings.HasSuffix(file, "_test.go") }
@@ -115,6 +116,20 @@ func checkImports(t *testing.T, name string) {
 	}
 }
 
+// TestImportsOfProgram: what other programs read feeds with is no part of the
+// hub's binary.
+func TestImportsOfProgram(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", ".").Output()
+	if err != nil || !strings.Contains(string(out), "runnel/client\n") {
+		t.Fatalf("go list: %v, %d bytes", err, len(out))
+	}
+	for _, library := range []string{"github.com/r3labs/sse", "gopkg.in/cenkalti/backoff"} {
+		if strings.Contains(string(out), library) {
+			t.Errorf("the program contains %s", library)
+		}
+	}
+}
+
 func TestImportRules(t *testing.T) {
 	for _, c := range []struct {
 		folder, file, imported string
@@ -136,6 +151,8 @@ func TestImportRules(t *testing.T) {
 		{"e2e", "ws_test.go", "github.com/coder/websocket", true},
 		{"streams", "any_test.go", "github.com/r3labs/sse/v2", true},
 		{"server", "sse.go", "github.com/r3labs/sse/v2", false},
+		{"client", "stream.go", "github.com/r3labs/sse/v2", false},
+		{"examples", "main.go", "github.com/r3labs/sse/v2", true},
 		{"client", "client.go", "runnel/streams", false},
 		{".", "main.go", "runnel/server", true},
 		{"docs", "main_test.go", "runnel/server", false},

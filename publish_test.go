@@ -167,7 +167,7 @@ func TestPublishGivesUp(t *testing.T) {
 	defer silent.Close()
 	defer close(ended)
 	for url, says := range map[string]string{
-		away.URL:   "publish to c: given up after 100ms, see --timeout (last: Post ",
+		away.URL:   "publish to c: given up after 100ms, see --timeout (last: cannot reach " + away.URL + "; is the hub running? (connection refused))",
 		silent.URL: "publish to c: unknown_outcome: perhaps published, after 1 attempts: Post \"" + silent.URL + "/channels/c/events\": given up after 100ms, see --timeout",
 	} {
 		var stderr bytes.Buffer

@@ -7,9 +7,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
-
-	"gopkg.in/cenkalti/backoff.v1"
 )
 
 // Options configure a [Client]. Only URL is required.
@@ -42,12 +41,15 @@ type Options struct {
 // methods may be called from many goroutines at once.
 type Client struct {
 	base   string
+	shown  string // base for messages, without a password
 	tokens *tokens
 	http   *http.Client
 	own    *http.Transport // to be closed by Close; nil when the caller gave an HTTPClient
 	log    *slog.Logger
 	max    int
 	times  times
+
+	reached atomic.Bool // something answered at base once
 }
 
 // times are the client's waits; tests shorten them.
@@ -80,6 +82,7 @@ func New(o Options) (*Client, error) {
 	}
 	c := &Client{
 		base:   strings.TrimRight(u.String(), "/"),
+		shown:  strings.TrimRight(u.Redacted(), "/"),
 		tokens: newTokens(o.Token, o.TokenFunc),
 		log:    o.Logger,
 		max:    o.MaxEvent,
@@ -123,14 +126,28 @@ func (c *Client) channelURL(channel string) string {
 	return c.base + "/channels/" + url.PathEscape(channel) + "/events"
 }
 
-// newBackoff gives growing, jittered delays without an end.
-func (c *Client) newBackoff() *backoff.ExponentialBackOff {
-	b := backoff.NewExponentialBackOff()
-	b.InitialInterval = c.times.first
-	b.MaxInterval = c.times.longest
-	b.MaxElapsedTime = 0 // by default it gives up 15 minutes after it was made
-	b.Reset()
-	return b
+// do sends a request with the token, if there is one.
+func (c *Client) do(r *http.Request, token string) (*http.Response, error) {
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := c.http.Do(r)
+	if err == nil {
+		c.reached.Store(true)
+		return resp, nil
+	}
+	if dial := dialError(err); dial != nil {
+		return nil, &unreachableError{c.shown, c.reached.Load(), dial}
+	}
+	return nil, err
+}
+
+// rounded is a wait as people read it.
+func rounded(d time.Duration) time.Duration {
+	if d < time.Second {
+		return d.Round(10 * time.Millisecond)
+	}
+	return d.Round(100 * time.Millisecond)
 }
 
 // sleep waits for d, or for the end of ctx, whose error it returns.

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -106,6 +108,36 @@ func retryAfter(v string) time.Duration {
 		return max(0, time.Until(t))
 	}
 	return 0
+}
+
+// unreachableError is a connection that did not come about: nothing was sent.
+type unreachableError struct {
+	hub    string
+	before bool // the hub has been reached before
+	cause  *net.OpError
+}
+
+func (e *unreachableError) Error() string {
+	why := e.cause.Err
+	if call := (*os.SyscallError)(nil); errors.As(why, &call) {
+		why = call.Err
+	}
+	if e.before {
+		return fmt.Sprintf("cannot reach %s (%v)", e.hub, why)
+	}
+	return fmt.Sprintf("cannot reach %s; is the hub running? (%v)", e.hub, why)
+}
+
+func (e *unreachableError) Unwrap() error { return e.cause }
+
+// dialError returns the part of err that says that no connection came about,
+// nil where one did.
+func dialError(err error) *net.OpError {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "dial" {
+		return op
+	}
+	return nil
 }
 
 func after(err error) time.Duration {

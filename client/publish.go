@@ -105,10 +105,7 @@ func (c *Client) postWith(ctx context.Context, token, u string, header http.Head
 	}
 	req.Header = header.Clone()
 	req.Header.Set("Accept", "application/json")
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	resp, err := c.http.Do(req)
+	resp, err := c.do(req, token)
 	if err != nil {
 		return err
 	}

@@ -6,36 +6,28 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/r3labs/sse/v2"
 )
 
-// take handles one block. Blocks that were read before the connection was
-// given up still come; they are left to the next one.
-func (c *connection) take(m *sse.Event) {
-	if c.ctx.Err() != nil {
-		return
+// take handles one block; an error is a callback's.
+func (c *connection) take(m *message) error {
+	if m.retry > 0 {
+		c.feed.retry = m.retry
 	}
-	if ms, err := strconv.ParseUint(string(m.Retry), 10, 31); err == nil {
-		c.feed.retry = time.Duration(ms) * time.Millisecond
-	}
-	if len(m.Data) == 0 { // a comment, or retry alone: an event's data is never empty
-		return
+	if len(m.data) == 0 { // retry alone: an event's data is never empty
+		return nil
 	}
 	if err := c.dispatch(m); err != nil {
-		c.feed.stopped = err
-		c.cancel(err)
-		return
+		return err
 	}
-	// Reached only now. A block without an id comes with that of the block
-	// before; the id of an error is what the client asked for.
-	if len(m.ID) > 0 && c.feed.told == nil {
-		c.feed.position = string(m.ID)
+	// Reached only now. The id of an error is what the client asked for.
+	if m.id != "" && c.feed.told == nil {
+		c.feed.position = m.id
 	}
+	return nil
 }
 
-func (c *connection) dispatch(m *sse.Event) error {
-	switch kind := string(m.Event); kind {
+func (c *connection) dispatch(m *message) error {
+	switch m.kind {
 	case "runnel.welcome":
 		c.welcome(m)
 	case "runnel.gap":
@@ -47,21 +39,21 @@ func (c *connection) dispatch(m *sse.Event) error {
 	default:
 		// Of the hub's own, a heartbeat did its work by arriving, a position
 		// is its id, and what is not known yet does no harm.
-		if !strings.HasPrefix(kind, "runnel.") {
+		if !strings.HasPrefix(m.kind, "runnel.") {
 			return c.event(m)
 		}
 	}
 	return nil
 }
 
-func (c *connection) welcome(m *sse.Event) {
+func (c *connection) welcome(m *message) {
 	var w struct {
 		Connection string  `json:"connection"`
 		User       string  `json:"user"`
 		Node       string  `json:"node"`
 		Heartbeat  float64 `json:"heartbeat"` // seconds
 	}
-	if err := json.Unmarshal(m.Data, &w); err != nil {
+	if err := json.Unmarshal(m.data, &w); err != nil {
 		c.feed.client.log.Warn("a welcome that is not understood", "cause", err)
 	}
 	if w.Heartbeat > 0 {
@@ -69,22 +61,22 @@ func (c *connection) welcome(m *sse.Event) {
 	}
 	f := c.feed
 	f.everGood, f.renewed = true, false
-	f.backoff.Reset()
-	f.state(State{Connection: w.Connection, User: w.User, Node: w.Node, Position: string(m.ID)})
+	f.backoff.reset()
+	f.state(State{Connection: w.Connection, User: w.User, Node: w.Node, Position: c.after(m)})
 }
 
 // refused notes why the hub is about to end the connection.
-func (c *connection) refused(m *sse.Event) {
+func (c *connection) refused(m *message) {
 	var w wireError
-	if err := json.Unmarshal(m.Data, &w); err != nil {
-		w = wireError{Code: "unavailable", Message: string(m.Data)}
+	if err := json.Unmarshal(m.data, &w); err != nil {
+		w = wireError{Code: "unavailable", Message: string(m.data)}
 	}
 	c.feed.told = w.toError()
 }
 
-func (c *connection) gap(m *sse.Event) error {
-	g := Gap{Position: string(m.ID)}
-	if err := json.Unmarshal(m.Data, &g); err != nil {
+func (c *connection) gap(m *message) error {
+	g := Gap{Position: c.after(m)}
+	if err := json.Unmarshal(m.data, &g); err != nil {
 		return fmt.Errorf("a gap that is not understood: %w", err)
 	}
 	if c.feed.handler.Gap == nil {
@@ -94,37 +86,46 @@ func (c *connection) gap(m *sse.Event) error {
 	return c.feed.handler.Gap(g)
 }
 
-func (c *connection) event(m *sse.Event) error {
+func (c *connection) event(m *message) error {
 	if len(c.feed.channels) == 1 {
 		return c.feed.handler.Event(c.plain(m))
 	}
 	e, err := enveloped(m)
+	e.Position = c.after(m)
 	if err != nil {
 		return fmt.Errorf("an event that is not understood: %w", err)
 	}
 	return c.feed.handler.Event(e)
 }
 
+// after is where the feed stands after a block: one without an id leaves it
+// where it was.
+func (c *connection) after(m *message) string {
+	if m.id == "" {
+		return c.feed.position
+	}
+	return m.id
+}
+
 // plain reads an event of a feed over one channel, whose data are the
 // published bytes: whether they were published as text cannot be told where
 // they look like JSON.
-func (c *connection) plain(m *sse.Event) Event {
+func (c *connection) plain(m *message) Event {
 	e := Event{
 		Channel:  c.feed.channels[0],
-		Type:     string(m.Event),
-		Data:     m.Data,
-		Text:     !json.Valid(m.Data),
-		Position: string(m.ID),
+		Type:     m.kind,
+		Data:     m.data,
+		Text:     !json.Valid(m.data),
+		ID:       m.id,
+		Time:     timeOf(m.id),
+		Position: c.after(m),
 	}
-	if e.Ephemeral = e.Position == c.feed.position; !e.Ephemeral {
-		e.ID = e.Position
-		e.Time = timeOf(e.ID)
-	}
+	e.Ephemeral = e.ID == ""
 	return e
 }
 
 // enveloped reads an event of a feed over several channels.
-func enveloped(m *sse.Event) (Event, error) {
+func enveloped(m *message) (Event, error) {
 	var v struct {
 		Channel string          `json:"channel"`
 		ID      string          `json:"id"`
@@ -133,10 +134,10 @@ func enveloped(m *sse.Event) (Event, error) {
 		Text    *string         `json:"text"`
 		From    string          `json:"from"`
 	}
-	if err := json.Unmarshal(m.Data, &v); err != nil {
+	if err := json.Unmarshal(m.data, &v); err != nil {
 		return Event{}, err
 	}
-	e := Event{Channel: v.Channel, ID: v.ID, Type: v.Type, Data: v.Data, From: v.From, Position: string(m.ID)}
+	e := Event{Channel: v.Channel, ID: v.ID, Type: v.Type, Data: v.Data, From: v.From}
 	if v.Text != nil {
 		e.Text, e.Data = true, []byte(*v.Text)
 	}

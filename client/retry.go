@@ -7,11 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"time"
-
-	"gopkg.in/cenkalti/backoff.v1"
 )
 
 // outcome is what a failed publish leaves behind.
@@ -27,7 +24,6 @@ const (
 // nothing was published: a proxy's 503 cannot.
 func outcomeOf(err error) outcome {
 	var hub *Error
-	var op *net.OpError
 	var token *tokenError
 	var certificate *tls.CertificateVerificationError
 	switch {
@@ -35,7 +31,7 @@ func outcomeOf(err error) outcome {
 		return hubOutcome(hub)
 	case errors.As(err, &certificate):
 		return refused
-	case errors.As(err, &token), errors.As(err, &op) && op.Op == "dial":
+	case errors.As(err, &token), dialError(err) != nil:
 		return passing
 	}
 	return unknown
@@ -59,7 +55,7 @@ func hubOutcome(e *Error) outcome {
 
 // retrier paces the repetitions of one publish.
 type retrier struct {
-	backoff  backoff.BackOff
+	backoff  *backoff
 	keyLife  time.Duration
 	longest  time.Duration
 	inDoubt  time.Time // when the first attempt of unknown outcome was sent; zero for none
@@ -81,12 +77,12 @@ func (r *retrier) next(ctx context.Context, log *slog.Logger, sent time.Time, er
 	if what == refused {
 		return r.final(err)
 	}
-	wait := jitter(min(max(r.backoff.NextBackOff(), after(err)), r.longest))
+	wait := jitter(min(max(r.backoff.next(), after(err)), r.longest))
 	if !r.inDoubt.IsZero() && time.Since(r.inDoubt)+wait > r.keyLife {
 		return r.final(err)
 	}
 	if ctx.Err() == nil {
-		log.Info("not published yet, trying again", "in", wait.Round(time.Millisecond), "cause", err)
+		log.Info("not published yet, trying again", "in", rounded(wait), "cause", err)
 	}
 	if sleep(ctx, wait) != nil {
 		return r.final(interrupted(ctx, err))

@@ -7,8 +7,6 @@ import (
 	"net/url"
 	"strconv"
 	"time"
-
-	"gopkg.in/cenkalti/backoff.v1"
 )
 
 // Subscribe calls h back with the events of the channels from start on, in
@@ -53,7 +51,7 @@ type feed struct {
 
 	position string        // reached; "" before the first welcome
 	retry    time.Duration // what the hub asked for, jittered by it
-	backoff  backoff.BackOff
+	backoff  *backoff
 	everGood bool  // there was a welcome
 	renewed  bool  // a new token was asked for since the last welcome
 	stopped  error // of a callback
@@ -130,7 +128,7 @@ func (f *feed) mayRetry(ctx context.Context, err error) bool {
 // pause tells the handler and waits: as long as the hub asked for, longer with
 // every failure.
 func (f *feed) pause(ctx context.Context, cause error) error {
-	wait := max(f.backoff.NextBackOff(), f.retry)
+	wait := max(f.backoff.next(), f.retry)
 	if a := after(cause); a > 0 {
 		wait = max(wait, jitter(a))
 	}
@@ -138,7 +136,7 @@ func (f *feed) pause(ctx context.Context, cause error) error {
 	if errors.Is(cause, ErrUnauthorized) {
 		wait = 0 // a new token comes first, and once
 	}
-	f.client.log.Info("feed ended", "channels", f.channels, "position", f.position, "cause", cause, "retry", wait)
+	f.client.log.Info("feed ended", "channels", f.channels, "position", f.position, "cause", cause, "retry", rounded(wait))
 	f.state(State{Position: f.position, Cause: cause, Retry: wait})
 	return sleep(ctx, wait)
 }

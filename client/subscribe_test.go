@@ -133,8 +133,45 @@ func TestResume(t *testing.T) {
 	for i := 2; i < 8; i++ {
 		wantLast(t, h, i, "1000-1")
 	}
-	if len(causes) != 7 || causes[0] != errEnded.Error() || causes[3] != "unavailable: as it is" || causes[5] != "unavailable: draining" {
+	if len(causes) != 7 || causes[0] != errEnded.Error() || causes[2] != errCut.Error() || causes[3] != "unavailable: as it is" || causes[5] != "unavailable: draining" {
 		t.Errorf("causes: %q", causes)
+	}
+}
+
+// causesOf subscribes until so many connections have failed, and says why each did.
+func causesOf(t *testing.T, c *Client, n int, failed func()) (causes []string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(deadline(t))
+	defer cancel()
+	err := c.Subscribe(ctx, []string{"c"}, Start{}, Handler{
+		Event: func(Event) error { return nil },
+		State: func(s State) {
+			if s.Cause == nil {
+				return
+			}
+			failed()
+			if causes = append(causes, s.Cause.Error()); len(causes) == n {
+				cancel()
+			}
+		},
+	})
+	if !errors.Is(err, context.Canceled) || len(causes) < n {
+		t.Fatalf("%v after %q", err, causes)
+	}
+	return causes
+}
+
+// The first connection that fails says what to look at; a later one, that the
+// hub has gone.
+func TestUnreachableSaysSo(t *testing.T) {
+	h := newHub(t, sends(welcome("1000-0")))
+	causes := causesOf(t, h.client(t, Options{}), 2, h.Server.Close)
+	if want := "cannot reach " + h.URL + " (connection refused)"; !strings.HasPrefix(causes[1], want) {
+		t.Errorf("a hub that went: %s", causes[1])
+	}
+	causes = causesOf(t, h.client(t, Options{}), 1, func() {})
+	if want := "cannot reach " + h.URL + "; is the hub running? (connection refused)"; !strings.HasPrefix(causes[0], want) {
+		t.Errorf("no hub: %s", causes[0])
 	}
 }
 
