@@ -15,7 +15,9 @@ const announceEvery = 3 * time.Second
 
 // publishFigures publishes the node's figures every second to $node:<node>,
 // and announces the node, until ctx ends. A log that is away is none of its
-// business: the next second brings new ones.
+// business: the next second brings new ones. They are for the living: a store
+// that outlives the node keeps none of them, nor a channel for each node there
+// ever was.
 func (n *node) publishFigures(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -29,7 +31,7 @@ func (n *node) publishFigures(ctx context.Context) {
 		case <-announce.C:
 			n.publishOwn(ctx, "$nodes", true, announcement{n.name, version()})
 		case <-tick.C:
-			n.publishOwn(ctx, "$node:"+n.name, false, n.server.Figures())
+			n.publishOwn(ctx, "$node:"+n.name, n.store.durable, n.server.Figures())
 		}
 	}
 }

@@ -119,7 +119,7 @@ func (n *node) retention(channel string) streams.Retention {
 	return keep
 }
 
-// ownHistory is two minutes of a hub's figures.
+// ownHistory is two minutes of a hub's figures, where they are stored at all.
 const ownHistory = 120
 
 // run serves until ctx ends. What stops first stops the rest, unless it is the

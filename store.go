@@ -13,6 +13,7 @@ import (
 type store struct {
 	streams.Log
 	name       string           // for people, without a password
+	durable    bool             // it outlives the node
 	tickets    auth.TicketStore // nil: the node's own
 	reconnects func() uint64    // nil: there is nothing to reconnect to
 }
@@ -28,7 +29,7 @@ func (c *Config) openStore(logger *slog.Logger) (*store, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &store{Log: log, name: "bolt:" + rest}, nil
+		return &store{Log: log, name: "bolt:" + rest, durable: true}, nil
 	}
 	log, err := streams.OpenRedis(streams.RedisOptions{
 		URL: c.Store, PoolSize: c.RedisPoolSize, Replicas: c.RedisWait, Logger: logger,
@@ -37,7 +38,7 @@ func (c *Config) openStore(logger *slog.Logger) (*store, error) {
 	if err != nil {
 		return nil, usage("--store: %w", err)
 	}
-	return &store{Log: log, name: withoutPassword(c.Store), tickets: log, reconnects: log.Reconnects}, nil
+	return &store{Log: log, name: withoutPassword(c.Store), durable: true, tickets: log, reconnects: log.Reconnects}, nil
 }
 
 func withoutPassword(store string) string {

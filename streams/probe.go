@@ -9,10 +9,11 @@ import (
 	"time"
 )
 
-// probe tries out the way of an event, again and again: an append to a channel
-// of the node's own has to come back to its follower. A store that answers but
-// does not deliver is found this way, and a connection that is dead without
-// having been closed.
+// probe tries out the way of an event, again and again: an ephemeral one to a
+// channel of the node's own has to come back to its follower. A store that
+// answers but does not deliver is found this way, and a connection that is dead
+// without having been closed. Nothing of it is stored: a log that takes no
+// writes still carries feeds, and its publishers are told by themselves.
 type probe struct {
 	came   chan struct{} // readable when heard has changed
 	missed chan struct{} // readable when what was appended may have been missed
@@ -67,7 +68,7 @@ func (b *Broker) runProbe() {
 			continue
 		}
 		b.logFailed("probe", name, err)
-		if r, ok := b.log.(refollower); ok && !errors.Is(err, ErrUnavailable) && !errors.Is(err, errTooFewReplicas) {
+		if r, ok := b.log.(refollower); ok && !errors.Is(err, ErrUnavailable) {
 			r.Refollow()
 		}
 		p.pause(b.ctx, b.options.ProbeEvery)
@@ -98,7 +99,7 @@ func (p *probe) round(ctx context.Context, log Log, channel string) error {
 		default:
 		}
 		mark := `"` + rand.Text() + `"`
-		_, err := log.Append(ctx, channel, keep, []Draft{{Type: "probe", Data: []byte(mark)}})
+		_, err := log.Append(ctx, channel, keep, []Draft{{Type: "probe", Data: []byte(mark), Ephemeral: true}})
 		if err != nil {
 			return err
 		}
@@ -119,7 +120,7 @@ func (p *probe) await(ctx context.Context, mark string) (again bool, err error) 
 		case <-p.missed:
 			return true, nil
 		case <-ctx.Done():
-			return false, fmt.Errorf("an event that was appended did not come back within %v", probeTimeout)
+			return false, fmt.Errorf("an event that was sent did not come back within %v", probeTimeout)
 		}
 	}
 	return false, nil

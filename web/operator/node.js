@@ -49,7 +49,7 @@ export function showNode(element, first, trouble) {
     if (channel === "$nodes") return announced(data.node);
     announced(data.node);
     state("live");
-    samples.push({ ...data, memory_mib: data.memory_bytes / 2 ** 20, time: Date.parse(time) });
+    samples.push({ ...data, memory_mib: data.memory_bytes / 2 ** 20, time: time ? Date.parse(time) : Date.now() });
     recent(samples);
     frame ||= requestAnimationFrame(draw);
   };
