@@ -13,6 +13,7 @@ type frameTracker struct {
 	have uint8  // bytes of the header so far
 	left uint64 // bytes of the payload to come
 	open bool   // a fragmented message has frames to come
+	bye  bool   // the last frame is a close frame
 
 	frames int   // begun in that second
 	second int64 // of the clock
@@ -36,8 +37,12 @@ const (
 // between reports whether what passed ended with a whole message.
 func (t *frameTracker) between() bool { return t.have == 0 && t.left == 0 && !t.open }
 
+// saidGoodbye reports whether what passed ended with a close frame. What may
+// follow one is of no interest (RFC 6455 section 5.5.1).
+func (t *frameTracker) saidGoodbye() bool { return t.bye && t.left == 0 }
+
 func (t *frameTracker) pass(b []byte) {
-	for len(b) > 0 {
+	for len(b) > 0 && !t.saidGoodbye() {
 		if t.left > 0 {
 			n := min(t.left, uint64(len(b)))
 			t.left -= n
@@ -81,6 +86,7 @@ func (t *frameTracker) begin() {
 	if t.head[0]&0x0f < control {
 		t.open = t.head[0]&finalFrame == 0
 	}
+	t.bye = t.head[0]&0x0f == opClose
 	t.have = 0
 	t.frames++
 }

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"strings"
 
@@ -159,10 +158,10 @@ func (v *conversation) stillHolds() bool {
 // poller calls again. Without one it stays until the connection ends.
 func (v *conversation) listen() {
 	for {
-		switch err := v.readMessage(); {
+		switch err := v.hear(); {
 		case err == nil:
 		case !errors.Is(err, errIdle):
-			v.part(err)
+			v.part()
 			return
 		case v.socket.polled.listen(v):
 			return
@@ -200,16 +199,19 @@ func (v *conversation) note(e *apiError) {
 	}
 }
 
-// readMessage reads and answers one message.
-func (v *conversation) readMessage() error {
+// hear reads and answers one message. Of a peer that is being closed it waits
+// for the goodbye alone: taking its messages apart would be work for nothing.
+func (v *conversation) hear() error {
+	if v.feed.isClosing() {
+		return v.socket.hearOut()
+	}
 	// It ends with the feed, which closes what is read from. A context would be
 	// set up and taken down for every frame.
 	kind, data, err := v.conn.Read(context.Background())
-	if err != nil {
-		return err
-	}
 	switch {
 	case v.feed.isClosing():
+	case err != nil:
+		return err
 	case kind != websocket.MessageText:
 		v.fail(nil, badRequest("a message is text: one JSON object"))
 	default:
@@ -218,21 +220,13 @@ func (v *conversation) readMessage() error {
 	return nil
 }
 
-// part ends the connection after a failed read. A peer that has said goodbye
-// gets the answer to it. One that broke the rules gets a close frame, and is
-// heard out until the feed ends: closing with bytes unread would reset the
-// connection and take the frame from it.
-func (v *conversation) part(err error) {
+// part ends the connection. A peer that has said goodbye, or was closed for
+// what it did, gets the last words.
+func (v *conversation) part() {
 	v.conn.CloseNow()
-	if !v.feed.isClosing() {
+	if v.feed.isClosing() {
+		v.feed.part()
+	} else {
 		v.feed.end()
-		return
 	}
-	if websocket.CloseStatus(err) < 0 {
-		io.CopyN(io.Discard, v.socket.peer, maxHeardOut)
-	}
-	v.feed.part()
 }
-
-// maxHeardOut is how much of what a peer still sends is read for that.
-const maxHeardOut = 1 << 20

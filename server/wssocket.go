@@ -22,6 +22,8 @@ type socket struct {
 	polled       *descriptor // nil where only peer can be read
 	before       io.Reader   // what net/http had read already, nil once that is used up
 	tracker      frameTracker
+	flooded      bool // it is of no interest any more what the peer says
+	heardOut     int  // bytes that came since the feed was closing
 }
 
 // framesPerMessage is how many frames a second a peer may send for each message
@@ -37,26 +39,37 @@ var errIdle = errors.New("nothing to read")
 
 // Read passes on what the peer sends. Between two messages it does not wait.
 func (s *socket) Read(b []byte) (n int, err error) {
+	if s.flooded {
+		return 0, errFlood
+	}
 	n, err = s.read(b)
 	s.heard(b[:n])
 	return n, err
 }
 
+// heard takes note of what the peer sent. One that floods is closed with its
+// first excess, and nothing more it says is looked at.
 func (s *socket) heard(b []byte) {
 	now := time.Now()
 	s.tracker.pass(b)
 	s.feed.heard.Store(sinceBegan(now))
-	if v := s.conversation; s.tracker.flooded(now, framesPerMessage*v.server.limits.MessageBurst) {
+	if v := s.conversation; !s.flooded && s.tracker.flooded(now, framesPerMessage*v.server.limits.MessageBurst) {
+		s.flooded = true
 		v.close(errFlood)
 	}
 }
 
-// takePongs reads what the polled peer has sent, as long as that is answers to
-// the hub's pings. It reports false when there is something else, which is kept
-// for Read, or the connection is over.
+// pongReads is how often the poller reads from one peer before it turns to the
+// others, who all wait for it. An idle peer's pongs take one.
+const pongReads = 4
+
+// takePongs reads what the polled peer has sent, as long as that is a few
+// answers to the hub's pings. It reports false when there is something else,
+// which is kept for Read, or more of it, or the connection is over: then a
+// goroutine of the peer's own has to go on.
 func (s *socket) takePongs() bool {
 	var buffer [8 * pongSize]byte
-	for {
+	for range pongReads {
 		n, err := s.polled.readNow(buffer[:])
 		switch {
 		case err == syscall.EAGAIN:
@@ -69,6 +82,7 @@ func (s *socket) takePongs() bool {
 		}
 		s.heard(buffer[:n])
 	}
+	return false
 }
 
 // pongSize is that of a pong without payload, as the hub's pings are: two bytes
@@ -86,14 +100,24 @@ func pongs(b []byte) bool {
 	return len(b) == 0
 }
 
+// read waits for the rest of a message.
 func (s *socket) read(b []byte) (n int, err error) {
+	n, err = s.readOn(b)
+	if err == errIdle && !s.tracker.between() {
+		return s.peer.Read(b)
+	}
+	return n, err
+}
+
+// readOn does not wait for a polled peer.
+func (s *socket) readOn(b []byte) (n int, err error) {
 	if s.before != nil {
 		if n, _ = s.before.Read(b); n > 0 {
 			return n, nil
 		}
 		s.before = nil
 	}
-	if s.polled == nil || !s.tracker.between() {
+	if s.polled == nil {
 		return s.peer.Read(b)
 	}
 	if n, err = s.polled.readNow(b); err == syscall.EAGAIN {
@@ -101,6 +125,30 @@ func (s *socket) read(b []byte) (n int, err error) {
 	}
 	return n, err
 }
+
+// hearOut reads on while the feed is closing, only to see the peer's goodbye:
+// ending the connection with bytes unread would reset it, and take the hub's
+// last words from the peer. The error is [errIdle] when there is nothing to
+// read for now, and another one when there is nothing to wait for any more.
+func (s *socket) hearOut() error {
+	buffer := make([]byte, hearOutSize)
+	for !s.tracker.saidGoodbye() && s.heardOut < maxHeardOut {
+		n, err := s.readOn(buffer)
+		if err != nil {
+			return err
+		}
+		s.tracker.pass(buffer[:n])
+		s.heardOut += n
+	}
+	return net.ErrClosed
+}
+
+const (
+	hearOutSize = 4 << 10
+	// maxHeardOut is how much a peer may still send while it is being closed:
+	// what was on its way.
+	maxHeardOut = 1 << 20
+)
 
 // Write takes a control frame of the library's: its buffer holds a whole one,
 // so each call is one frame. It never waits, for a pong that stands behind
