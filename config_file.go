@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"runnel/auth"
+	"runnel/spelling"
 )
 
 // file is a configuration file: a mapping of settings, by name.
@@ -109,38 +110,10 @@ func (f *file) wrong(n *yaml.Node, format string, args ...any) error {
 
 // suggestion names the setting that was probably meant, else all of them.
 func suggestion(name string, known []string) string {
-	name = strings.ToLower(settingName(name))
-	best, least := "", max(2, len(name)/3)+1
-	for _, k := range known {
-		if d := distance(name, k); d < least {
-			best, least = k, d
-		}
-	}
-	if best != "" {
-		return "; perhaps " + best
+	if meant := spelling.Of(known...).Nearest(name, min(max(2, len(name)/3), 4)); meant != "" {
+		return "; perhaps " + meant
 	}
 	return "; there are " + strings.Join(known, ", ")
-}
-
-// distance is Levenshtein's: how many letters to add, drop or change.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // value returns a setting as kong takes it: a string, or a list of them.

@@ -16,12 +16,13 @@ import (
 // folders are all that hold Go code, and which of ours each may import.
 // CONTRIBUTING.md says why.
 var folders = map[string][]string{
-	".":                   {"server", "client", "streams", "auth", "web", "faultproxy"},
+	".":                   {"server", "client", "streams", "auth", "web", "faultproxy", "spelling"},
 	"streams":             nil,
 	"streams/streamstest": {"streams"},
-	"server":              {"streams", "auth", "strict"},
-	"auth":                {"strict"},
+	"server":              {"streams", "auth", "strict", "spelling"},
+	"auth":                {"strict", "spelling"},
 	"strict":              nil,
+	"spelling":            nil,
 	"web":                 nil,
 	"client":              nil,
 	"faultproxy":          nil,

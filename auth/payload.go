@@ -13,6 +13,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"runnel/spelling"
 	"runnel/strict"
 )
 
@@ -70,10 +71,19 @@ func (p *payload) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// rightNames are the members of the claim "runnel". Others may stand there, but
+// who misspells one would look in vain for why a right is missing.
+var rightNames = spelling.Of("subscribe", "publish", "presence", "device", "admin")
+
 func (r *rights) read(b json.RawMessage) error {
 	m, err := members(b)
 	if err != nil {
 		return err
+	}
+	for name := range m {
+		if meant := rightNames.Meant(name); meant != "" {
+			return fmt.Errorf("is wrong: it knows no %q; %s is meant", name, meant)
+		}
 	}
 	err = cmp.Or(
 		m.read("subscribe", patterns(&r.Subscribe)),

@@ -125,6 +125,8 @@ func TestTokenRules(t *testing.T) {
 		{"aud object", map[string]any{"aud": map[string]any{"runnel": 1}}, ErrInvalid, `"aud"`},
 		{"rights text", rights("admin"), ErrInvalid, `"runnel" must be an object`},
 		{"rights list", rights([]string{"chat:*"}), ErrInvalid, `"runnel" must be an object`},
+		{"misspelt right", rights(map[string]any{"Subscibe": []string{"chat:*"}}), ErrInvalid, `it knows no "Subscibe"; subscribe is meant`},
+		{"right of somebody else", rights(map[string]any{"theme": "dark"}), nil, ""},
 		{"pattern for list", rights(map[string]any{"subscribe": "chat:*"}), ErrInvalid, `its "subscribe" must be a list`},
 		{"number in list", rights(map[string]any{"publish": []any{1}}), ErrInvalid, `its "publish" must be a list`},
 		{"null in list", rights(map[string]any{"publish": []any{nil}}), ErrInvalid, `its "publish" cannot be read`},

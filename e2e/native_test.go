@@ -3,6 +3,10 @@ package e2e
 import (
 	"context"
 	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,6 +77,65 @@ func TestR3labs(t *testing.T) {
 	n.Restart()
 	n.publish("c", "after the restart")
 	want("after the restart")
+}
+
+// polyfill is an EventSource as pages without one load it. It cannot set
+// headers without a question to the hub first, so it says in the URL where to
+// go on: whatever stands there already, lastEventId comes last.
+type polyfill struct {
+	n    *node
+	path string
+	last string
+}
+
+func (p *polyfill) open() *feed {
+	path := p.path
+	if p.last != "" {
+		join := "?"
+		if strings.Contains(path, "?") {
+			join = "&"
+		}
+		path += join + "lastEventId=" + url.QueryEscape(p.last)
+	}
+	return p.n.subscribe(path)
+}
+
+// TestPolyfillLosesNothing: it resumes where it was, also where its page gave
+// it a start, of one channel and of several.
+func TestPolyfillLosesNothing(t *testing.T) {
+	t.Parallel()
+	n := startNode(t)
+	for _, path := range []string{events("c0"), events("c1") + "?rewind=5", events("c2") + "?last_event_id=earliest", "/events?channel=c3&channel=d"} {
+		channel := regexp.MustCompile(`c\d`).FindString(path)
+		p := &polyfill{n: n, path: path}
+		f := p.open()
+		for i := range 60 {
+			data := strconv.Itoa(i)
+			n.publish(channel, data)
+			if i%20 >= 10 {
+				continue // it is away
+			}
+			if i > 0 && i%20 == 0 {
+				f = p.open()
+				for missed := i - 10; missed < i; missed++ {
+					p.want(t, f, strconv.Itoa(missed))
+				}
+			}
+			p.want(t, f, data)
+			if i%20 == 9 {
+				f.close()
+			}
+		}
+	}
+}
+
+func (p *polyfill) want(t *testing.T, f *feed, data string) {
+	t.Helper()
+	b := f.read()
+	if got := b.data; got != data && !strings.Contains(got, `"text":"`+data+`"`) {
+		t.Fatalf("%s: got %q, want %q", p.path, got, data)
+	}
+	p.last = b.id
 }
 
 // TestCoderWebsocket: the other library, live and from its last event.

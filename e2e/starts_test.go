@@ -30,6 +30,13 @@ func TestStarts(t *testing.T) {
 		{"earliest", "last_event_id=earliest", "", all},
 		{"earliest as a header", "", "Last-Event-ID: earliest", all},
 		{"0-0", "last_event_id=0-0", "", all},
+		{"as polyfills say it", "lastEventId={2}", "", all[3:]},
+		{"as others do", "lastEventID={2}", "", all[3:]},
+		{"the header's name", "Last-Event-ID={2}", "", all[3:]},
+		{"escaped", "last%45ventId={2}", "", all[3:]},
+		{"the last of several", "last_event_id={0}&lastEventId={3}&rewind=1", "", all[4:]},
+		{"the last of several, ours", "lastEventId={0}&last_event_id={3}", "", all[4:]},
+		{"an empty one is none", "last_event_id={2}&lastEventId=", "", all[3:]},
 		{"after", "after={c}/{1}", "", all[2:]},
 		{"after before a position", "after={c}/{3}&last_event_id={1}", "", all[4:]},
 		{"a header before after", "after={c}/{1}", "Last-Event-ID: {3}", all[4:]},
@@ -161,6 +168,25 @@ func TestBadStarts(t *testing.T) {
 	}
 	for _, path := range []string{"/events?channel=a&channel=b&last_event_id=1-1", "/events", many, events("a*b")} {
 		wantError(t, call(t, "GET", n.URL+path, "", asFeed), 400, "bad_request")
+	}
+}
+
+// TestMisspeltStart is refused with the right name: on SSE and pages with 400,
+// on a WebSocket with a close code.
+func TestMisspeltStart(t *testing.T) {
+	t.Parallel()
+	n := startNode(t)
+	n.publish("c", "x")
+	for _, query := range []string{"last-event-id=1-1", "lastEventid=1-1", "last_event=1-1", "LAST_EVENT_ID=", "Since=10m", "rewnd=1"} {
+		for _, accept := range []string{"Accept: application/json", asFeed} {
+			wantError(t, call(t, "GET", n.URL+events("c")+"?"+query, "", accept), 400, "bad_request")
+		}
+		for _, path := range []string{"/channels/c/ws?", "/ws?channel=c&"} {
+			s := openSocket(t, n.Addr, path+query)
+			if before := s.wantClose(4003); len(before) > 0 {
+				t.Errorf("%s%s: %v", path, query, before)
+			}
+		}
 	}
 }
 

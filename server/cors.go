@@ -8,8 +8,9 @@ import (
 
 const (
 	corsMethods = "GET, POST"
-	// corsHeaders are those of protocol.md that a browser asks about first.
-	corsHeaders = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-Request-Id"
+	// corsHeaders are those of protocol.md that a browser asks about first, and
+	// those that libraries add to whatever they ask for.
+	corsHeaders = "Authorization, Cache-Control, Content-Type, Idempotency-Key, Last-Event-ID, Pragma, X-Request-Id, X-Requested-With"
 	corsExposed = "Allow, Retry-After, WWW-Authenticate, X-Request-Id"
 	// corsMaxAge: ten minutes spare a page that publishes its preflights, and
 	// an origin taken out of the configuration is out soon.

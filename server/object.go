@@ -6,6 +6,7 @@ import (
 	"errors"
 	"unicode/utf8"
 
+	"runnel/spelling"
 	"runnel/strict"
 )
 
@@ -46,8 +47,11 @@ func readMembers(raw []byte, members []member) error {
 	}
 	for name, value := range strict.Members(raw) {
 		m := memberOf(members, name)
-		if m == nil || m.given {
-			return badRequest("unknown or repeated: %q", name)
+		switch {
+		case m == nil:
+			return unknownMember(members, name)
+		case m.given:
+			return badRequest("%q comes twice", name)
 		}
 		m.given = true
 		if err := m.set(value); err != nil {
@@ -55,6 +59,18 @@ func readMembers(raw []byte, members []member) error {
 		}
 	}
 	return nil
+}
+
+// unknownMember names the member that was meant, if one surely was.
+func unknownMember(members []member, name string) error {
+	names := make([]string, len(members))
+	for i := range members {
+		names[i] = members[i].name
+	}
+	if meant := spelling.Of(names...).Meant(name); meant != "" {
+		return badRequest("there is no member %q; %s is meant", name, meant)
+	}
+	return badRequest("there is no member %q", name)
 }
 
 func memberOf(members []member, name string) *member {

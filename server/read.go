@@ -34,15 +34,6 @@ func (s *Server) feeds(c echo.Context) error {
 	return s.read(c, query, distinct(query["channel"]), true)
 }
 
-// readQuery reads a request's query: the one place that says what is none.
-func readQuery(r *http.Request) (url.Values, error) {
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return nil, badRequest("the query cannot be read")
-	}
-	return query, nil
-}
-
 func (s *Server) read(c echo.Context, query url.Values, channels []string, many bool) error {
 	claims, start, err := s.prepareRead(c.Request(), query, channels)
 	sse := wantsEvents(c.Request())

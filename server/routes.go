@@ -53,6 +53,7 @@ func (s *Server) newEcho() *echo.Echo {
 	e.Logger.SetOutput(slogWriter{s.log})
 	e.HTTPErrorHandler = func(err error, c echo.Context) { s.fail(c, err) }
 	e.Pre(s.around)
+	e.Use(spelt)
 	return e
 }
 

@@ -77,6 +77,9 @@ func (v *conversation) prepare(c echo.Context) (err error) {
 			return err
 		}
 	}
+	if err = checkNames(r); err != nil {
+		return err
+	}
 	if v.claims, err = s.authenticate(r); err != nil && !errors.Is(err, auth.ErrMissing) {
 		return err
 	}
