@@ -42,7 +42,7 @@ type Config struct {
 	JWKS         string  `group:"keys" name:"jwks" placeholder:"URL|FILE" help:"JSON Web Key Set of tokens."`
 	JWTIssuer    string  `group:"keys" name:"jwt-issuer" placeholder:"ISS" help:"What a token's iss has to be."`
 	JWTAudience  string  `group:"keys" name:"jwt-audience" placeholder:"AUD" help:"What a token's aud has to contain."`
-	APIKey       secrets `group:"keys" name:"api-key" sep:"none" placeholder:"KEY" help:"Key with which servers publish, 16 characters or more. Repeatable; in the environment one a line."`
+	APIKey       apiKeys `group:"keys" name:"api-key" sep:"none" placeholder:"[NAME:]KEY" help:"Key with which servers publish, 16 characters or more. Repeatable; in the environment one a line; in the file it may have rights."`
 	Origin       list    `group:"keys" sep:"none" placeholder:"ORIGIN" help:"Pages of other hosts that may connect, such as https://app.example.com. Repeatable."`
 
 	// 0: an operator who thinks of no number gets as many as can be.

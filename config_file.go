@@ -7,14 +7,11 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/alecthomas/kong"
 	"go.yaml.in/yaml/v3"
 
-	"runnel/auth"
 	"runnel/spelling"
 )
 
@@ -122,7 +119,11 @@ func (f *file) value(flag *kong.Flag) (any, error) {
 	if n == nil {
 		return nil, nil
 	}
-	value, err := f.scalars(n, settingName(flag.Name))
+	read := f.scalars
+	if flag.Name == "api-key" {
+		read = f.apiKeys
+	}
+	value, err := read(n, settingName(flag.Name))
 	if err != nil {
 		return nil, err
 	}
@@ -144,53 +145,6 @@ func (f *file) scalars(n *yaml.Node, name string) (any, error) {
 		return values, nil
 	}
 	return nil, f.wrong(n, "%s has no plain value; write %s: VALUE, or leave the line out", name, name)
-}
-
-// channels reads the history rules.
-func (f *file) channels() ([]ChannelRule, error) {
-	n := f.settings["channels"]
-	if n == nil {
-		return nil, nil
-	}
-	if n.Kind != yaml.SequenceNode {
-		return nil, f.wrong(n, `channels is a list of rules; write each as - {pattern: "chat:**", history: 100, history_age: 1h}`)
-	}
-	var rules []ChannelRule
-	for _, item := range n.Content {
-		rule, err := f.rule(item)
-		if err != nil {
-			return nil, err
-		}
-		rules = append(rules, rule)
-	}
-	return rules, nil
-}
-
-func (f *file) rule(n *yaml.Node) (rule ChannelRule, err error) {
-	m, err := f.members(n, []string{"history", "history_age", "pattern"})
-	if err != nil {
-		return rule, err
-	}
-	if m["pattern"] == nil {
-		return rule, f.wrong(n, `a channel rule needs a pattern, such as pattern: "chat:**"`)
-	}
-	if rule.Pattern, err = auth.ParsePattern(m["pattern"].Value); err != nil {
-		return rule, f.wrong(m["pattern"], "%v", err)
-	}
-	if v := m["history"]; v != nil {
-		if rule.History, err = strconv.Atoi(v.Value); err != nil || rule.History < 1 {
-			return rule, f.wrong(v, "history: %q is no number of events; 1 is the least", v.Value)
-		}
-	}
-	if v := m["history_age"]; v != nil {
-		if rule.HistoryAge, err = parseDuration(v.Value); err == nil {
-			err = lasting("history_age", rule.HistoryAge, time.Second, 0)
-		}
-		if err != nil {
-			return rule, f.wrong(v, "%v", err)
-		}
-	}
-	return rule, nil
 }
 
 // under answers from the file where the environment has no answer.

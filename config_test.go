@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -121,6 +122,32 @@ channels:
 	}
 }
 
+// API keys stand in the file as in a flag, or with a name and rights.
+func TestAPIKeysInFile(t *testing.T) {
+	c, err := parseConfig([]string{"--config", writeFile(t, `
+api_key:
+  - billing:`+testKey+`
+  - {key: "with:colons:0123456789", name: colons}
+  - name: reports
+    key: reports-0123456789
+    rights: {subscribe: ["orders:**", news]}
+`)}, env())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprintf("%+v", c.APIKey[:2]); got != fmt.Sprintf("[{Name:billing Key:%s Rights:<nil>} {Name:colons Key:with:colons:0123456789 Rights:<nil>}]", testKey) {
+		t.Error(got)
+	}
+	reports := c.APIKey[2]
+	if reports.Name != "reports" || reports.Key != "reports-0123456789" || !reports.Rights.Subscribe.Match("orders:1") || reports.Rights.Publish.Match("orders:1") {
+		t.Errorf("%+v", reports)
+	}
+	one, err := parseConfig(nil, env("RUNNEL_API_KEY=billing:"+testKey+"\n:a:b:0123456789abcdef"))
+	if err != nil || len(one.APIKey) != 2 || one.APIKey[0].Name != "billing" || one.APIKey[1].Key != "a:b:0123456789abcdef" {
+		t.Errorf("%+v, %v", one, err)
+	}
+}
+
 func TestReload(t *testing.T) {
 	file := writeFile(t, "api_key: "+testKey+"\n")
 	c, err := parseConfig([]string{"--config", file}, env())
@@ -174,7 +201,9 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"--trust-proxy", "10.0.0.0/64"}, "", `"10.0.0.0/64" is no range of addresses; write it like 10.0.0.0/8`},
 		{[]string{"--origin", "https://a.example/path"}, "", `it has to look like https://app.example.com`},
 		{[]string{"--jwt-secret", "hush"}, "", `needs at least 32: make one with openssl rand -hex 32`},
-		{[]string{"--api-key", "hush"}, "", `it needs 16 to 8192`},
+		{[]string{"--api-key", "hush"}, "", `--api-key: an API key has 16 to 8192 characters, not 4`},
+		{[]string{"--api-key", "hush/hush:0123456789abcdef"}, "", `write :KEY for a key with a colon`},
+		{nil, "RUNNEL_API_KEY=billing:hush", `RUNNEL_API_KEY: an API key (this one is called billing) has 16`},
 		{[]string{"--jwt-public-key", "/nowhere.pem"}, "", `--jwt-public-key: open /nowhere.pem`},
 		{[]string{"--tls-cert", "a.pem"}, "", `--tls-cert needs --tls-key`},
 		{[]string{"--tls-key", "a.pem"}, "", `--tls-key needs --tls-cert`},
@@ -199,6 +228,13 @@ func TestWrongUsage(t *testing.T) {
 		{yaml("channels:\n- pattern: a\n  history: 0\n"), "", `runnel.yaml:3: history: "0" is no number of events`},
 		{yaml("channels:\n- pattern: a\n  history_age: 5\n"), "", `runnel.yaml:3: "5" is no duration`},
 		{yaml("channels:\n- pattern: '**a'\n"), "", `runnel.yaml:2: in the channel pattern`},
+		{yaml("api_key:\n- name: reports\n"), "", `runnel.yaml:2: an API key needs its key`},
+		{yaml("api_key:\n- hush\n"), "", `runnel.yaml:2: an API key has 16`},
+		{yaml("api_key:\n- {key: hush}\n"), "", `an API key has 16`},
+		{yaml("api_key:\n- key: 0123456789abcdef\n  right: {}\n"), "", `runnel.yaml:3: there is no setting "right"; perhaps rights`},
+		{yaml("api_key:\n- key: 0123456789abcdef\n  rights: {subscribe: a}\n"), "", `runnel.yaml:3: subscribe is a list of patterns`},
+		{yaml("api_key:\n- key: 0123456789abcdef\n  rights: {publish: ['**a']}\n"), "", `runnel.yaml:3: in the channel pattern`},
+		{yaml("api_key:\n- key: 0123456789abcdef\n  rights: all\n"), "", `runnel.yaml:3: not a list of settings; write one a line, such as publish: …`},
 		{[]string{"publish"}, "", `expected "<channel>"`},
 		{[]string{"publish", "a/b", "x"}, "", `"a/b": a channel name is`},
 		{[]string{"publish", "c", ""}, "", `<data> is empty`},
@@ -276,11 +312,16 @@ func TestSize(t *testing.T) {
 
 func FuzzConfigFile(f *testing.F) {
 	f.Add("listen: 127.0.0.1:1\nchannels:\n- {pattern: a, history: 1}\n")
+	f.Add("api_key:\n- {name: a, key: b, rights: {subscribe: [c], publish: []}}\n")
 	f.Add("a: &a [1]\norigin: *a\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		file, err := parseFile("f", []byte(text), []string{"listen", "origin"})
-		if err == nil {
-			_, _ = file.channels()
+		file, err := parseFile("f", []byte(text), []string{"listen", "origin", "api-key"})
+		if err != nil {
+			return
+		}
+		_, _ = file.channels()
+		if n := file.settings["api_key"]; n != nil {
+			_, _ = file.apiKeys(n, "api_key")
 		}
 	})
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"runnel/auth"
 )
 
 // list has several values; commas and white space part them, too.
@@ -28,9 +30,35 @@ type secrets []string
 
 // Decode adds a flag's value; it is part of kong.MapperValue.
 func (s *secrets) Decode(ctx *kong.DecodeContext) error {
-	values, err := popStrings(ctx, func(r rune) bool { return r == '\n' || r == '\r' })
+	values, err := popStrings(ctx, lineEnd)
 	*s = append(*s, values...)
 	return err
+}
+
+// apiKeys has several API keys, parted as secrets are. The file gives some with
+// rights, ready made.
+type apiKeys []auth.APIKey
+
+// Decode adds a flag's value; it is part of kong.MapperValue.
+func (k *apiKeys) Decode(ctx *kong.DecodeContext) error {
+	items, err := popItems(ctx)
+	if err != nil {
+		return err
+	}
+	for _, item := range items {
+		if key, made := item.(auth.APIKey); made {
+			*k = append(*k, key)
+			continue
+		}
+		for _, text := range strings.FieldsFunc(fmt.Sprint(item), lineEnd) {
+			key, err := auth.ParseAPIKey(text)
+			if err != nil {
+				return err
+			}
+			*k = append(*k, key)
+		}
+	}
+	return nil
 }
 
 // prefixes has address ranges; a plain address is the range of itself.
@@ -55,19 +83,26 @@ func (p *prefixes) Decode(ctx *kong.DecodeContext) error {
 	return nil
 }
 
+func lineEnd(r rune) bool { return r == '\n' || r == '\r' }
+
 func popStrings(ctx *kong.DecodeContext, border func(rune) bool) (values []string, err error) {
+	items, err := popItems(ctx)
+	for _, item := range items {
+		values = append(values, strings.FieldsFunc(fmt.Sprint(item), border)...)
+	}
+	return values, err
+}
+
+// popItems takes a flag's value: of a list in the file each item.
+func popItems(ctx *kong.DecodeContext) ([]any, error) {
 	token, err := ctx.Scan.PopValue("value")
 	if err != nil {
 		return nil, err
 	}
-	items, isList := token.Value.([]any)
-	if !isList {
-		items = []any{token.Value}
+	if items, isList := token.Value.([]any); isList {
+		return items, nil
 	}
-	for _, item := range items {
-		values = append(values, strings.FieldsFunc(fmt.Sprint(item), border)...)
-	}
-	return values, nil
+	return []any{token.Value}, nil
 }
 
 // size is a number of bytes.

@@ -22,22 +22,27 @@ type Claims struct {
 	// be done: the claims came from a ticket for these channels.
 	Channels []string
 
-	APIKey bool   // a server's key: publishes anywhere but to the hub's own channels, nothing else
-	Key    string // names that key in logs without giving it away
-	Demo   bool   // no key is configured: everything is allowed
+	APIKey  bool   // a server's key
+	Key     string // tells that key from others without giving it away
+	KeyName string // what its configuration calls it, "" for nothing
+	Demo    bool   // no key is configured: everything is allowed
 
-	ticket bool   // came from a ticket, which gets no further tickets
-	source string // what vouched for it, see Verifier.Holds
+	anywhere bool   // an API key without rights of its own: publishes anywhere but to the hub's own channels, nothing else
+	ticket   bool   // came from a ticket, which gets no further tickets
+	source   string // what vouched for it, see Verifier.Holds
+	rights   string // those that its source gives it, where it does
 }
 
 // MaySubscribe reports whether the channel may be read. A user's own channel
 // always may, unless a ticket names others.
 func (c *Claims) MaySubscribe(channel string) bool {
 	switch {
-	case channel == "" || c.APIKey:
+	case channel == "":
 		return false
 	case c.Demo:
 		return true
+	case c.APIKey:
+		return c.Subscribe.Match(channel)
 	case c.Channels != nil:
 		return slices.Contains(c.Channels, channel)
 	case strings.HasPrefix(channel, userPrefix) && channel == UserChannel(c.Subject):
@@ -54,7 +59,7 @@ func (c *Claims) MayPublish(channel string) bool {
 	switch {
 	case channel == "" || channel[0] == '$' || c.Channels != nil:
 		return false
-	case c.Demo || c.APIKey:
+	case c.Demo || c.anywhere:
 		return true
 	}
 	return c.Publish.Match(channel)

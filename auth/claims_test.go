@@ -17,7 +17,9 @@ func TestRights(t *testing.T) {
 	root := &Claims{Subject: "root", Admin: true, Subscribe: all, Publish: all, Presence: all}
 	none := &Claims{Subject: "ann"}
 	admin := &Claims{Subject: "ann", Admin: true}
-	key := &Claims{APIKey: true, Key: "k", Subscribe: all, Presence: all}
+	key := newAPIKey(APIKey{Key: serverKey}).claims
+	reads := newAPIKey(APIKey{Key: serverKey, Rights: &Rights{Subscribe: chat}}).claims
+	both := newAPIKey(APIKey{Key: serverKey, Rights: &Rights{Subscribe: all, Publish: chat}}).claims
 	ticket := &Claims{Subject: "ann", Channels: []string{"chat:1"}, Subscribe: all, Publish: all, Presence: all}
 	demo := demoClaims()
 	const read, write, presence = 1, 2, 4
@@ -42,11 +44,18 @@ func TestRights(t *testing.T) {
 		{"admin", admin, "$node:x", read},
 		{"root", root, "user:bob", read | write | presence},
 		{"root", root, "$node:x", read | presence},
-		{"key", key, "chat:1", write},
-		{"key", key, "user:bob", write},
-		{"key", key, "$node:x", 0},
-		{"key", key, "user:", write},
-		{"key", key, "", 0},
+		{"key", &key, "chat:1", write},
+		{"key", &key, "user:bob", write},
+		{"key", &key, "$node:x", 0},
+		{"key", &key, "user:", write},
+		{"key", &key, "", 0},
+		{"key that reads", &reads, "chat:1", read},
+		{"key that reads", &reads, "news", 0},
+		{"key that reads", &reads, "user:", 0},
+		{"key with both", &both, "chat:1", read | write},
+		{"key with both", &both, "news", read},
+		{"key with both", &both, "user:bob", read},
+		{"key with both", &both, "$node:x", read},
 		{"ticket", ticket, "chat:1", read},
 		{"ticket", ticket, "chat:2", 0},
 		{"ticket", ticket, "user:ann", 0},

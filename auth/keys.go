@@ -6,7 +6,6 @@ import (
 	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/sha256"
-	"crypto/subtle"
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
@@ -28,8 +27,6 @@ const (
 	minSecret = 32
 	// minRSA is RFC 7518, section 3.3.
 	minRSA = 2048
-	// minAPIKey is for keys made by a generator; the hub sees every attempt.
-	minAPIKey = 16
 )
 
 // tokenKey is one configured key for tokens.
@@ -125,54 +122,3 @@ func (c Config) source(kind string, key []byte) string {
 }
 
 const demoSource = "demo"
-
-// apiKey is an API key without the key.
-type apiKey struct {
-	hash   [sha256.Size]byte
-	name   string
-	source string
-}
-
-func newAPIKeys(c Config) ([]apiKey, error) {
-	var keys []apiKey
-	for i, key := range c.APIKeys {
-		if len(key) < minAPIKey || len(key) > maxToken {
-			return nil, fmt.Errorf("API key %d has %d characters, it needs %d to %d: make one with openssl rand -hex 24", i+1, len(key), minAPIKey, maxToken)
-		}
-		for _, r := range key {
-			if r <= ' ' || r > '~' {
-				return nil, fmt.Errorf("API key %d has a character that cannot stand in a header", i+1)
-			}
-		}
-		keys = append(keys, newAPIKey(key))
-	}
-	return keys, nil
-}
-
-// newAPIKey names the key by a hash of its own, which is no help in finding
-// the one that is compared.
-func newAPIKey(key string) apiKey {
-	name := sha256.Sum256([]byte("runnel API key name:" + key))
-	return apiKey{
-		hash:   sha256.Sum256([]byte(key)),
-		name:   hex.EncodeToString(name[:8]),
-		source: Config{}.source("api", []byte(key)),
-	}
-}
-
-// findAPIKey takes as long whether or not, and where, there is one: hashes
-// are compared, of equal length, and all of them.
-func (r *rules) findAPIKey(token string) *Claims {
-	hash := sha256.Sum256([]byte(token))
-	found := -1
-	for i := range r.apiKeys {
-		if subtle.ConstantTimeCompare(hash[:], r.apiKeys[i].hash[:]) == 1 {
-			found = i
-		}
-	}
-	if found < 0 {
-		return nil
-	}
-	k := r.apiKeys[found]
-	return &Claims{APIKey: true, Key: k.name, source: k.source}
-}

@@ -27,7 +27,7 @@ func request(target string, headers ...string) *http.Request {
 }
 
 func TestRequest(t *testing.T) {
-	v := verifier(t, Config{Secrets: [][]byte{secret}, APIKeys: []string{serverKey}})
+	v := verifier(t, Config{Secrets: [][]byte{secret}, APIKeys: []APIKey{{Key: serverKey}}})
 	token := func(sub string) string { return hmacToken(t, map[string]any{"sub": sub}) }
 	head, cook, url := token("head"), token("cookie"), token("url")
 	dead := hmacToken(t, map[string]any{"exp": time.Now().Unix() - 5})
@@ -105,7 +105,7 @@ func mustSource(t testing.TB, v *Verifier, token string) string {
 
 func TestDemo(t *testing.T) {
 	v := verifier(t, Config{Origins: []string{"https://app.example.com", "*"}})
-	if !v.Demo() || verifier(t, Config{APIKeys: []string{serverKey}}).Demo() {
+	if !v.Demo() || verifier(t, Config{APIKeys: []APIKey{{Key: serverKey}}}).Demo() {
 		t.Fatal("demo mode is having no key")
 	}
 	for _, c := range []struct {

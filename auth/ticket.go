@@ -147,7 +147,7 @@ func (v *Verifier) redeem(ctx context.Context, r *rules, ticket string) (*Claims
 	switch {
 	case !time.Now().Before(c.Expires):
 		return nil, expired(c.Expires)
-	case !r.sources[c.source]:
+	case !r.knows(c.source):
 		return nil, refuse(ErrInvalid, "the ticket's token is not accepted any more")
 	}
 	return c, nil

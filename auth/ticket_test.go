@@ -77,7 +77,7 @@ func TestTicketForChannels(t *testing.T) {
 }
 
 func TestTicketForbidden(t *testing.T) {
-	v, user := issuer(t, Config{APIKeys: []string{serverKey}})
+	v, user := issuer(t, Config{APIKeys: []APIKey{{Key: serverKey}}})
 	key, err := v.Verify(context.Background(), serverKey)
 	if err != nil {
 		t.Fatal(err)

@@ -324,9 +324,11 @@ func TestBadKeys(t *testing.T) {
 		"P-256":                    {PublicKeys: [][]byte{pemOf(t, p384.Public())}},
 		"no PEM":                   {PublicKeys: [][]byte{[]byte("hello")}},
 		"no private one":           {PublicKeys: [][]byte{pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})}},
-		"API key 1 has 15":         {APIKeys: []string{"123456789012345"}},
-		"cannot stand in a header": {APIKeys: []string{"a key with spaces"}},
-		"has to look like":         {APIKeys: []string{serverKey}, Origins: []string{"app.example.com"}},
+		"characters, not 15":       {APIKeys: []APIKey{{Key: "123456789012345"}}},
+		"called reports":           {APIKeys: []APIKey{{Name: "reports", Key: "short"}}},
+		"cannot stand in a header": {APIKeys: []APIKey{{Key: "a key with spaces"}}},
+		"same, with other rights":  {APIKeys: []APIKey{{Key: serverKey}, {Name: "twice", Key: serverKey, Rights: &Rights{}}}},
+		"has to look like":         {APIKeys: []APIKey{{Key: serverKey}}, Origins: []string{"app.example.com"}},
 		"JWKS: an https":           {JWKS: "ftp://keys.example/jwks"},
 		"no such file":             {JWKS: "/nonexistent/jwks.json"},
 	} {
@@ -357,7 +359,7 @@ func TestPEMForms(t *testing.T) {
 }
 
 func TestAPIKey(t *testing.T) {
-	v := verifier(t, Config{APIKeys: []string{serverKey, "another-key-0123456789"}})
+	v := verifier(t, Config{APIKeys: []APIKey{{Key: serverKey}, {Key: "another-key-0123456789"}}})
 	a, err := v.Verify(context.Background(), serverKey)
 	if err != nil {
 		t.Fatal(err)
@@ -372,6 +374,60 @@ func TestAPIKey(t *testing.T) {
 	for _, wrong := range []string{serverKey[:len(serverKey)-1], serverKey + "0", strings.ToUpper(serverKey), hmacToken(t, nil)} {
 		_, err := v.Verify(context.Background(), wrong)
 		wantErr(t, err, ErrInvalid)
+	}
+}
+
+// A key's name stands before its first colon, and the key keeps those after it.
+func TestParseAPIKey(t *testing.T) {
+	for text, want := range map[string]APIKey{
+		"0123456789abcdef":                {Key: "0123456789abcdef"},
+		"billing:0123456789abcdef":        {Name: "billing", Key: "0123456789abcdef"},
+		"bill.ing_2-x:a:b:c:456789abcdef": {Name: "bill.ing_2-x", Key: "a:b:c:456789abcdef"},
+		":with:colons:0123456789":         {Key: "with:colons:0123456789"},
+	} {
+		if got, err := ParseAPIKey(text); got != want || err != nil {
+			t.Errorf("%q is %+v, %v", text, got, err)
+		}
+	}
+	for text, says := range map[string]string{
+		"billing:short":                               "(this one is called billing) has 16 to",
+		"secret$part:0123456789abcdef":                "write :KEY",
+		"geheim\u00fc:0123456789abcdef":               "write :KEY",
+		strings.Repeat("n", 65) + ":0123456789abcdef": "at most 64",
+		"0123456789abcdef0123\x00":                    "cannot stand in a header",
+		"billing:":                                    "not 0",
+	} {
+		if _, err := ParseAPIKey(text); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "0123") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// Uses are counted by name, and go on over a reload; other rights are another
+// standing, of the same key.
+func TestAPIKeyReload(t *testing.T) {
+	named := APIKey{Name: "reports", Key: serverKey}
+	v := verifier(t, Config{APIKeys: []APIKey{named, {Name: "reports", Key: "another-key-0123456789"}, {Key: "without-name-0123456789"}}})
+	c, err := v.Verify(context.Background(), serverKey)
+	if err != nil || c.KeyName != "reports" {
+		t.Fatal(c, err)
+	}
+	if _, err = v.Verify(context.Background(), "another-key-0123456789"); err != nil {
+		t.Fatal(err)
+	}
+	if uses := v.KeyUses(); len(uses) != 2 || uses["reports"] != 2 || uses[""] != 0 {
+		t.Errorf("uses: %v", uses)
+	}
+	named.Rights = &Rights{Subscribe: mustPatterns(t, "chat:*")}
+	if err := v.Reload(context.Background(), Config{APIKeys: []APIKey{named}}); err != nil {
+		t.Fatal(err)
+	}
+	if v.Holds(c) || !v.Knows(c) || v.KeyUses()["reports"] != 1 {
+		t.Errorf("with other rights it holds: %v, is known: %v; uses: %v", v.Holds(c), v.Knows(c), v.KeyUses())
+	}
+	again, err := v.Verify(context.Background(), serverKey)
+	if err != nil || !v.Holds(again) || !again.MaySubscribe("chat:1") || again.MayPublish("chat:1") || again.Publisher() != c.Publisher() {
+		t.Errorf("%+v, %v", again, err)
 	}
 }
 
@@ -430,7 +486,7 @@ func FuzzToken(f *testing.F) {
 }
 
 func FuzzRawToken(f *testing.F) {
-	v := verifier(f, Config{Secrets: [][]byte{secret}, APIKeys: []string{serverKey}, PublicKeys: [][]byte{pemOf(f, pairs()[1].key.Public())}})
+	v := verifier(f, Config{Secrets: [][]byte{secret}, APIKeys: []APIKey{{Key: serverKey}}, PublicKeys: [][]byte{pemOf(f, pairs()[1].key.Public())}})
 	good := hmacToken(f, nil) // never itself a seed: the fuzzer would find it in one with something added
 	f.Add(good[:len(good)-20] + strings.Repeat("A", 20))
 	f.Add(b64(`{"alg":"ES256"}`) + ".e30." + b64(strings.Repeat("x", 64)))

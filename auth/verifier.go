@@ -21,7 +21,7 @@ type Config struct {
 	JWKS       string   // https:// or http:// URL, or file, of a JSON Web Key Set
 	Issuer     string   // what "iss" has to be; "": anything
 	Audience   string   // what "aud" has to contain; "": anything
-	APIKeys    []string // each at least 16 printable characters
+	APIKeys    []APIKey
 
 	// Origins are web pages allowed besides the hub's own: "https://app.example.com",
 	// "https://*.example.com" (subdomains of any depth, not example.com
@@ -63,7 +63,7 @@ type rules struct {
 	apiKeys   []apiKey
 	set       *keySet // nil without JWKS
 	setSource string
-	sources   map[string]bool // of all keys
+	sources   map[string]string // of all keys, and the rights that they give
 	issuer    string
 	audience  string
 	origins   origins
@@ -112,6 +112,7 @@ func (v *Verifier) Reload(ctx context.Context, c Config) error {
 	if r.set, err = v.keySet(ctx, old, c); err != nil {
 		return err
 	}
+	r.goOnCounting(old)
 	v.rules.Store(r)
 	if old != nil && old.set != nil && old.set != r.set {
 		old.set.close()
@@ -172,21 +173,21 @@ func (r *rules) methods() []string {
 	return methods
 }
 
-func (r *rules) allSources() map[string]bool {
-	sources := make(map[string]bool)
+func (r *rules) allSources() map[string]string {
+	sources := make(map[string]string)
 	for _, keys := range r.keys {
 		for _, k := range keys {
-			sources[k.source] = true
+			sources[k.source] = ""
 		}
 	}
 	for _, k := range r.apiKeys {
-		sources[k.source] = true
+		sources[k.claims.source] = k.claims.rights
 	}
 	if r.setSource != "" {
-		sources[r.setSource] = true
+		sources[r.setSource] = ""
 	}
 	if r.demo {
-		sources[demoSource] = true
+		sources[demoSource] = ""
 	}
 	return sources
 }
@@ -217,11 +218,23 @@ func (r *rules) bearer(ctx context.Context, token string) (*Claims, error) {
 	return r.verify(ctx, token)
 }
 
-// Holds reports whether what vouched for the claims is still configured: the
+// Knows reports whether what vouched for the claims is still configured: the
 // secret, public key or API key itself, or the key set's address; for tokens
-// with the same issuer and audience. To be asked after a [Verifier.Reload]
-// about every connection.
-func (v *Verifier) Holds(c *Claims) bool { return v.rules.Load().sources[c.source] }
+// with the same issuer and audience.
+func (v *Verifier) Knows(c *Claims) bool { return v.rules.Load().knows(c.source) }
+
+func (r *rules) knows(source string) bool {
+	_, known := r.sources[source]
+	return known
+}
+
+// Holds reports whether the verifier knows what vouched for the claims, and it
+// still gives them the same rights, where they are an API key's. To be asked
+// after a [Verifier.Reload] about every connection.
+func (v *Verifier) Holds(c *Claims) bool {
+	rights, known := v.rules.Load().sources[c.source]
+	return known && rights == c.rights
+}
 
 // Close ends the background work and waits for it. Tokens of keys that are
 // known can still be checked.

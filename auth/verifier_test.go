@@ -86,7 +86,7 @@ func TestReloadFromDemo(t *testing.T) {
 func TestHolds(t *testing.T) {
 	s := newKeyServer(t, jwks(t, jwk(t, pairs()[2], "k", nil)))
 	full := Config{
-		Secrets: [][]byte{secret, secondary}, APIKeys: []string{serverKey}, JWKS: s.URL,
+		Secrets: [][]byte{secret, secondary}, APIKeys: []APIKey{{Key: serverKey}}, JWKS: s.URL,
 		PublicKeys: [][]byte{pemOf(t, pairs()[1].key.Public())},
 	}
 	v := openWith(t, full, lazy)
@@ -109,7 +109,7 @@ func TestHolds(t *testing.T) {
 	}{
 		{full, "secret secondary api public jwks"},
 		{Config{Secrets: [][]byte{secondary}}, "secondary"},
-		{Config{APIKeys: []string{"another-key-0123456789", serverKey}, Issuer: "x"}, "api"},
+		{Config{APIKeys: []APIKey{{Key: "another-key-0123456789"}, {Key: serverKey}}, Issuer: "x"}, "api"},
 		{Config{PublicKeys: full.PublicKeys}, "public"},
 		{Config{JWKS: s.URL, Origins: []string{"*"}}, "jwks"},
 		{issuer, "api"},

@@ -125,12 +125,25 @@ func TestYAML(t *testing.T) {
 	t.Error("there is no file")
 }
 
+const metricsSecret = "0123456789abcdef0123456789abcdef"
+
+func adminToken(t *testing.T) string {
+	t.Helper()
+	token, err := exec.Command(hubtest.Program, "token", "--admin", "--sub", "docs", "--jwt-secret", metricsSecret).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(token))
+}
+
 var metricName = regexp.MustCompile(`\brunnel_[a-z_]+`)
 
 // TestMetrics compares the table of metrics with a running hub's.
 func TestMetrics(t *testing.T) {
-	h := hubtest.Start(t)
-	resp, err := web.Get(h.URL + "/metrics")
+	h := hubtest.Start(t, "--api-key", "docs:0123456789abcdef", "--jwt-secret", metricsSecret)
+	request, _ := http.NewRequest("GET", h.URL+"/metrics", nil)
+	request.Header.Set("Authorization", "Bearer "+adminToken(t))
+	resp, err := web.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}

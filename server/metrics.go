@@ -81,7 +81,7 @@ type stateCollector struct {
 
 	connections, deliveries, writeTimeouts             *prometheus.Desc
 	delay, info, uptime, channels, subscriptions, held *prometheus.Desc
-	resumes, historyReads, logErrors, reconnects       *prometheus.Desc
+	resumes, historyReads, logErrors, reconnects, keys *prometheus.Desc
 }
 
 func newStateCollector(s *Server, l *latencies) *stateCollector {
@@ -103,6 +103,7 @@ func newStateCollector(s *Server, l *latencies) *stateCollector {
 	c.resumes = desc("resumes_total", "Subscriptions that began at a position: exact, or the reason of their gap.", "outcome")
 	c.historyReads = desc("history_reads_total", "Pages of history asked of the log.")
 	c.logErrors = desc("log_errors_total", "Calls of the log that failed.")
+	c.keys = desc("api_key_uses_total", "Requests and WebSockets that came with an API key, by the name it is configured with.", "key")
 	c.reconnects = desc("redis_reconnects_total", "Connections to Redis made anew.")
 	return c
 }
@@ -138,6 +139,9 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	send(c.historyReads, prometheus.CounterValue, float64(stats.HistoryReads))
 	send(c.logErrors, prometheus.CounterValue, float64(stats.LogErrors))
+	for name, n := range s.verifier.KeyUses() {
+		send(c.keys, prometheus.CounterValue, float64(n), name)
+	}
 	send(c.reconnects, prometheus.CounterValue, float64(s.reconnects()))
 }
 

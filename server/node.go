@@ -108,6 +108,7 @@ type readerJSON struct {
 	Connection string `json:"connection,omitempty"`
 	Transport  string `json:"transport"`
 	User       string `json:"user,omitempty"`
+	Key        string `json:"key,omitempty"` // an API key's name
 	Position   string `json:"position"`
 	Lag        uint64 `json:"lag"`
 }
@@ -145,7 +146,7 @@ func (s *Server) readers(channel string) ([]readerJSON, bool) {
 	for _, r := range found {
 		shown := readerJSON{Transport: "poll", Position: r.Position.String(), Lag: r.Behind}
 		if f, ok := r.Waiter.(*feed); ok {
-			shown.Connection, shown.Transport, shown.User = s.whose(f)
+			s.whose(f, &shown)
 		}
 		readers = append(readers, shown)
 	}
@@ -153,17 +154,16 @@ func (s *Server) readers(channel string) ([]readerJSON, bool) {
 }
 
 // whose says who reads with a feed.
-func (s *Server) whose(f *feed) (connection, transport, user string) {
+func (s *Server) whose(f *feed, shown *readerJSON) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	transport = "websocket"
+	shown.Connection, shown.Transport = f.id, "websocket"
 	if f.admission.open == &s.open.sse {
-		transport = "sse"
+		shown.Transport = "sse"
 	}
 	if f.claims != nil {
-		user = f.claims.Subject
+		shown.User, shown.Key = f.claims.Subject, f.claims.KeyName
 	}
-	return f.id, transport, user
 }
 
 // orNull is how an ID that is not known stands in JSON.

@@ -38,7 +38,7 @@ type node struct {
 func startNode(t testing.TB, changes ...func(*Config, *auth.Config)) *node {
 	t.Helper()
 	n := &node{t: t, output: &hubtest.Output{}, store: streams.NewMemory(0), client: &http.Client{Transport: &http.Transport{}}}
-	n.auth = auth.Config{Secrets: [][]byte{[]byte(testSecret)}, APIKeys: []string{testAPIKey}, Origins: []string{testOrigin}}
+	n.auth = auth.Config{Secrets: [][]byte{[]byte(testSecret)}, APIKeys: []auth.APIKey{{Name: "tests", Key: testAPIKey}}, Origins: []string{testOrigin}}
 	logger := slog.New(slog.NewTextHandler(n.output, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	config := Config{Logger: logger, Node: "n1", Version: "v0.0.0-test", Store: "memory:", Drain: time.Millisecond}
 	for _, change := range changes {

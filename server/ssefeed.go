@@ -94,8 +94,8 @@ func (s *Server) start(f *feed, watch func()) bool {
 		f.end()
 		return false
 	}
-	if !s.verifier.Holds(f.claims) {
-		f.close(errRevoked)
+	if why := s.standing(f.claims); why != nil {
+		f.close(why)
 	}
 	f.schedule()
 	return true

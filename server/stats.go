@@ -12,24 +12,32 @@ type openFeeds struct {
 	refused              atomic.Int64 // WebSockets that are being told why
 }
 
-// Recheck closes the feeds whose token no longer counts, after the verifier
-// was reloaded. Everybody else stays.
-func (s *Server) Recheck() {
-	s.hub.recheck(func(claims *auth.Claims) *apiError {
-		if claims == nil || s.verifier.Holds(claims) {
-			return nil
-		}
-		return errRevoked
-	})
+// Recheck closes the feeds whose token no longer counts, or whose API key has
+// other rights, after the verifier was reloaded. Everybody else stays.
+func (s *Server) Recheck() { s.hub.recheck(s.standing) }
+
+// standing says why what claims opened cannot go on, nil if it can.
+func (s *Server) standing(claims *auth.Claims) *apiError {
+	switch {
+	case claims == nil || s.verifier.Holds(claims):
+		return nil
+	case s.verifier.Knows(claims):
+		return errNewRights
+	}
+	return errRevoked
 }
 
 // stillHolds is for what a request waited for: its token may have been revoked
 // meanwhile.
 func (s *Server) stillHolds(claims *auth.Claims) error {
-	if s.verifier.Holds(claims) {
-		return nil
+	if why := s.standing(claims); why != nil {
+		return why
 	}
-	return errRevoked
+	return nil
 }
 
-var errRevoked = unauthorized("the key of this token does not count any more", "not valid")
+var (
+	errRevoked = unauthorized("the key of this token does not count any more", "not valid")
+	// Who comes again has the new ones: nothing that a client would have to mend.
+	errNewRights = fault(codeUnavailable, "the rights of this API key have changed; connect again")
+)

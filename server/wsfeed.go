@@ -150,11 +150,11 @@ func (v *conversation) run(refusal error) {
 // stillHolds closes the connection if its token was revoked since it was
 // looked at; one that is revoked later finds the feed.
 func (v *conversation) stillHolds() bool {
-	if v.server.verifier.Holds(v.claims) {
-		return true
+	why := v.server.standing(v.claims)
+	if why != nil {
+		v.close(why)
 	}
-	v.close(errRevoked)
-	return false
+	return why == nil
 }
 
 // listen reads and answers messages until there are none for now: then the

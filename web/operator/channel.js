@@ -91,7 +91,7 @@ function look(part, { log, here, readers, more, node }, connected) {
     ["Slowest there behind by", whole(here?.lag ?? 0), here?.lag > 0],
   ]);
   part.readers.replaceChildren(...readers.map((reader) =>
-    row(reader.user ?? "–", reader.transport, whole(reader.lag), make("span", reader.position, "mono id"), make("span", reader.connection ?? "–", "mono"))));
+    row(reader.user ?? (reader.key ? `key ${reader.key}` : "–"), reader.transport, whole(reader.lag), make("span", reader.position, "mono id"), make("span", reader.connection ?? "–", "mono"))));
   const others = more ? `; only the first ${readers.length} are shown` : "";
   const page = connected === node ? "This page is one of them." : connected && `This page reads on node ${connected}.`;
   part.told.textContent = `As node ${node} sees it${others}. ${page}`;
