@@ -33,10 +33,15 @@ func TestSocketFrames(t *testing.T) {
 	s.wantClose(1000)
 }
 
-// TestSocketProtocolErrors: what RFC 6455 forbids ends the connection.
+// TestSocketProtocolErrors: what RFC 6455 forbids ends the connection, with the
+// close code that says so.
 func TestSocketProtocolErrors(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
+	bytes := func(raw string) func(*socket) {
+		return func(s *socket) { io.WriteString(s.conn, raw) }
+	}
+	const mask = "\x00\x00\x00\x00"
 	for _, c := range []struct {
 		name string
 		send func(s *socket)
@@ -50,8 +55,23 @@ func TestSocketProtocolErrors(t *testing.T) {
 			}
 		}, 1009},
 		{"an unknown opcode", func(s *socket) { s.frame(0x3, true, "x") }, 1002},
+		{"an unknown control opcode", func(s *socket) { s.frame(0xB, true, "x") }, 1002},
 		{"a continuation of nothing", func(s *socket) { s.frame(opContinue, true, "x") }, 1002},
+		{"a message within another", func(s *socket) { s.frame(opText, false, "{"); s.frame(opText, true, "{}") }, 1002},
 		{"a long ping", func(s *socket) { s.frame(opPing, true, strings.Repeat("x", 126)) }, 1002},
+		{"a ping in pieces", func(s *socket) { s.frame(opPing, false, "x") }, 1002},
+		{"the first reserved bit", bytes("\xc1\x82" + mask + "{}"), 1002},
+		{"the second reserved bit", bytes("\xa1\x82" + mask + "{}"), 1002},
+		{"the third reserved bit", bytes("\x91\x82" + mask + "{}"), 1002},
+		{"no mask", bytes("\x81\x02{}"), 1002},
+		{"no mask on a pong", bytes("\x8a\x00"), 1002},
+		{"a length in two bytes too many", bytes("\x81\xfe\x00\x02" + mask + "{}"), 1002},
+		{"a length in eight bytes too many", bytes("\x81\xff\x00\x00\x00\x00\x00\x00\x00\x02" + mask + "{}"), 1002},
+		{"a negative length", bytes("\x81\xff\x80\x00\x00\x00\x00\x00\x00\x02" + mask + "{}"), 1002},
+		{"a goodbye of one byte", func(s *socket) { s.frame(opClose, true, "\x03") }, 1002},
+		{"a goodbye with a code for nobody", func(s *socket) { s.frame(opClose, true, "\x03\xed") }, 1002},
+		{"a goodbye that is no UTF-8", func(s *socket) { s.frame(opClose, true, "\x03\xe8\xff") }, 1007},
+		{"a message that is no UTF-8", func(s *socket) { s.frame(opText, true, "{\"type\":\"\xff\"}") }, 1007},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := openSocket(t, n.Addr, "/ws")
@@ -63,6 +83,45 @@ func TestSocketProtocolErrors(t *testing.T) {
 				t.Errorf("the WebSocket ends with %v, want the close code %d", err, c.code)
 			}
 		})
+	}
+}
+
+// TestSocketCannotUnpack: a compressed message that is none ends the connection
+// in order; a first reserved bit means something only where a message begins.
+func TestSocketCannotUnpack(t *testing.T) {
+	t.Parallel()
+	n := startNode(t)
+	const mask = "\x00\x00\x00\x00"
+	for name, raw := range map[string]string{
+		"no deflate stream":     "\xc1\x84" + mask + "\xff\xff\xff\xff",
+		"a compressed fragment": "\x01\x81" + mask + "{" + "\xc0\x81" + mask + "}",
+		"a compressed ping":     "\xc9\x80" + mask,
+		"another reserved bit":  "\xe1\x82" + mask + "{}",
+	} {
+		s := openSocket(t, n.Addr, "/ws", "Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover; server_no_context_takeover")
+		s.want("welcome")
+		io.WriteString(s.conn, raw)
+		_, err := s.next()
+		var got closed
+		if !errors.As(err, &got) || got.code != 1002 {
+			t.Errorf("%s: the WebSocket ends with %v, want the close code 1002", name, err)
+		}
+	}
+}
+
+// TestSocketAnswersWhatCameBefore: a wrong frame takes nothing from the messages
+// before it, even when it comes with them.
+func TestSocketAnswersWhatCameBefore(t *testing.T) {
+	t.Parallel()
+	n := startNode(t)
+	s := openSocket(t, n.Addr, "/ws")
+	s.want("welcome")
+	io.WriteString(s.conn, maskedFrame(`{"type":"publish","channel":"c","text":"before"}`)+"\x81\x02{}"+maskedFrame(`{"type":"ping"}`))
+	s.want("published")
+	_, err := s.next()
+	var got closed
+	if !errors.As(err, &got) || got.code != 1002 {
+		t.Errorf("the WebSocket ends with %v, want the close code 1002", err)
 	}
 }
 

@@ -40,6 +40,62 @@ func TestSlowBodiesAreCut(t *testing.T) {
 	}
 }
 
+// TestUnfinishedMessagesAreCut: a message that is begun and does not come to its
+// end holds its bytes for BodyWait, and its peer is told why it is closed.
+func TestUnfinishedMessagesAreCut(t *testing.T) {
+	n := startNode(t, demo, func(c *Config, _ *auth.Config) {
+		c.Limits = DefaultLimits()
+		c.Limits.BodyWait = 100 * time.Millisecond
+	})
+	for name, sent := range map[string]string{
+		"a frame": "\x81\xfe\x10\x00abcd{", "a message": "\x01\x81\x00\x00\x00\x00{", "a header": "\x81",
+		"with pings between": "\x01\x81\x00\x00\x00\x00{\x89\x80abcd\x89\x80abcd",
+	} {
+		s := n.openSocket(t, "/ws")
+		io.WriteString(s, sent)
+		all, err := io.ReadAll(s)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if want := "\x0f\xa8the message took too long to come"; !strings.HasSuffix(string(all), want) {
+			t.Errorf("%s: the hub says %q", name, all)
+		}
+	}
+	// One that comes in time is none of these, nor is what follows it.
+	s := n.openSocket(t, "/ws")
+	r := bufio.NewReader(s)
+	io.WriteString(s, "\x01\x81\x00\x00\x00\x00{")
+	eventually(t, "the message is waited for", func() bool {
+		f := n.onlyFeed(t)
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return f.closing || f.outlet.(*descriptor).waits()
+	})
+	io.WriteString(s, "\x80\x8e\x00\x00\x00\x00\"type\":\"ping\"}")
+	time.Sleep(300 * time.Millisecond) // the time of the message passes
+	io.WriteString(s, maskedText(`{"type":"ping","ref":1}`))
+	for range 2 {
+		for pong := ""; !strings.Contains(pong, "pong"); {
+			var err error
+			if pong, err = r.ReadString('}'); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// maskedText is a short text message with a mask of zeros.
+func maskedText(text string) string {
+	return string([]byte{finalFrame | opText, masked | byte(len(text)), 0, 0, 0, 0}) + text
+}
+
+// waits reports whether somebody waits in Read.
+func (d *descriptor) waits() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.woken != nil
+}
+
 // TestDeadlinesAreTheRequestsOwn: what a request was given to be answered in
 // does not count for the next one on its connection.
 func TestDeadlinesAreTheRequestsOwn(t *testing.T) {

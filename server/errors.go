@@ -35,6 +35,8 @@ const (
 // its registry).
 const (
 	closeDraining        = 1001
+	closeWrongFrame      = 1002
+	closeNotText         = 1007
 	closeTooLarge        = 1009
 	closeInternal        = 1011
 	closeUnavailable     = 1013

@@ -7,13 +7,16 @@ import (
 
 // frameTracker follows a client's WebSocket frames (RFC 6455 section 5.2) as
 // their bytes pass by, to know when the connection stands between two
-// messages: there a reader may go away without losing anything.
+// messages: there a reader may go away without losing anything. It passes
+// nothing on that breaks the rules.
 type frameTracker struct {
-	head [maxFrameHeader + maskSize]byte
-	have uint8  // bytes of the header so far
-	left uint64 // bytes of the payload to come
-	open bool   // a fragmented message has frames to come
-	bye  bool   // the last frame is a close frame
+	head     [maxFrameHeader + maskSize]byte
+	have     uint8  // bytes of the header so far
+	left     uint64 // bytes of the payload to come
+	open     bool   // a fragmented message has frames to come
+	bye      bool   // the last frame is a close frame
+	deflates bool   // permessage-deflate was agreed on
+	wrong    string // what rule was broken
 
 	frames int   // begun in that second
 	second int64 // of the clock
@@ -41,21 +44,31 @@ func (t *frameTracker) between() bool { return t.have == 0 && t.left == 0 && !t.
 // follow one is of no interest (RFC 6455 section 5.5.1).
 func (t *frameTracker) saidGoodbye() bool { return t.bye && t.left == 0 }
 
-func (t *frameTracker) pass(b []byte) {
-	for len(b) > 0 && !t.saidGoodbye() {
+// pass returns how much of b the reader may have: all, but for a frame that is
+// wrong and what follows it.
+func (t *frameTracker) pass(b []byte) (good int) {
+	rest, start := b, 0
+	for len(rest) > 0 && !t.saidGoodbye() && t.wrong == "" {
 		if t.left > 0 {
-			n := min(t.left, uint64(len(b)))
+			n := min(t.left, uint64(len(rest)))
 			t.left -= n
-			b = b[n:]
+			rest = rest[n:]
 			continue
 		}
-		t.head[t.have] = b[0]
+		if t.have == 0 {
+			start = len(b) - len(rest)
+		}
+		t.head[t.have] = rest[0]
 		t.have++
-		b = b[1:]
+		rest = rest[1:]
 		if t.have >= 2 && int(t.have) == t.headerSize() {
 			t.begin()
 		}
 	}
+	if t.wrong != "" {
+		return start
+	}
+	return len(b)
 }
 
 func (t *frameTracker) headerSize() int {
@@ -74,19 +87,59 @@ func (t *frameTracker) headerSize() int {
 
 // begin starts the payload of the frame whose header is complete.
 func (t *frameTracker) begin() {
-	switch n := t.head[1] & 0x7f; n {
-	case 126:
-		t.left = uint64(binary.BigEndian.Uint16(t.head[2:]))
-	case 127:
-		t.left = binary.BigEndian.Uint64(t.head[2:])
-	default:
-		t.left = uint64(n)
+	t.left = t.size()
+	if t.wrong = t.fault(); t.wrong != "" {
+		return
 	}
-	const control = 8 // opcodes from here on, which may stand between fragments
-	if t.head[0]&0x0f < control {
+	opcode := t.opcode()
+	if opcode < opClose {
 		t.open = t.head[0]&finalFrame == 0
 	}
-	t.bye = t.head[0]&0x0f == opClose
+	t.bye = opcode == opClose
 	t.have = 0
 	t.frames++
+}
+
+func (t *frameTracker) opcode() byte { return t.head[0] & 0x0f }
+
+// size is that of the payload.
+func (t *frameTracker) size() uint64 {
+	switch n := t.head[1] & 0x7f; n {
+	case 126:
+		return uint64(binary.BigEndian.Uint16(t.head[2:]))
+	case 127:
+		return binary.BigEndian.Uint64(t.head[2:])
+	default:
+		return uint64(n)
+	}
+}
+
+// fault says what is wrong with the frame whose header is complete, "" if
+// nothing is.
+func (t *frameTracker) fault() string {
+	opcode, short := t.opcode(), t.head[1]&0x7f
+	switch {
+	case t.head[1]&masked == 0:
+		return "a client's frame has to be masked"
+	case t.head[0]&reserved != 0 && !t.compresses():
+		return "a reserved bit is set"
+	case opcode > opBinary && opcode < opClose || opcode > opPong:
+		return "there is no such opcode"
+	case opcode >= opClose && (short > maxControlSize || t.head[0]&finalFrame == 0):
+		return "a control frame has at most 125 bytes and no fragments"
+	case short == 126 && t.left < 126, short == 127 && (t.left <= 0xffff || t.left>>63 != 0):
+		return "the length is not written in its shortest form"
+	case opcode == opContinue && !t.open:
+		return "there is no message to continue"
+	case (opcode == opText || opcode == opBinary) && t.open:
+		return "the message before has not ended"
+	}
+	return ""
+}
+
+// compresses reports whether the frame's reserved bits are those of a
+// compressed message's first one (RFC 7692 section 6).
+func (t *frameTracker) compresses() bool {
+	opcode := t.opcode()
+	return t.deflates && t.head[0]&reserved == compressed && (opcode == opText || opcode == opBinary)
 }

@@ -35,7 +35,9 @@ func TestFrameTracker(t *testing.T) {
 		var tracker frameTracker
 		for at := 0; at < len(wire); {
 			n := rapid.IntRange(1, min(len(wire)-at, 40000)).Draw(t, "piece")
-			tracker.pass(wire[at : at+n])
+			if good := tracker.pass(wire[at : at+n]); good != n {
+				t.Fatalf("at byte %d of %d it is wrong that %s", at, len(wire), tracker.wrong)
+			}
 			if at += n; tracker.between() != between[at] {
 				t.Fatalf("at byte %d of %d: between %v", at, len(wire), tracker.between())
 			}

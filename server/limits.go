@@ -62,8 +62,8 @@ type Limits struct {
 	// HeaderWait is how long a request's header, or a TLS handshake, may take:
 	// 10 s. Slower is an attack that holds connections with a byte now and then.
 	HeaderWait time.Duration
-	// BodyWait is how long a request's body may take: 30 s, a batch over a
-	// bad mobile link; the same attack is made with bodies.
+	// BodyWait is how long a request's body, or a WebSocket's message, may take:
+	// 30 s, a batch over a bad mobile link; the same attack is made with bodies.
 	BodyWait time.Duration
 	// AnswerWait is how long an answer may take to leave: 60 s, a megabyte of
 	// history over a bad mobile link. Feeds have Pace.Silence instead.

@@ -12,11 +12,22 @@ import (
 // with one JSON object.
 type ws struct{}
 
+// Opcodes of frames beside that of a text (RFC 6455 section 5.2). Those from
+// opClose on are control frames, which may stand between a message's fragments.
 const (
-	opClose = 8
-	opPing  = 9
-	opPong  = 10
+	opContinue = 0
+	opBinary   = 2
+	opClose    = 8
+	opPing     = 9
+	opPong     = 10
 )
+
+// reserved is the bits of a frame's first byte that mean nothing unless an
+// extension gives them a meaning.
+const reserved = 0x70
+
+// maxControlSize is what a control frame may carry (RFC 6455 section 5.5).
+const maxControlSize = 125
 
 func (ws) event(b []byte, channel string, e *streams.Event) []byte {
 	return append(b, wsFrame(e, channel)...)
@@ -52,9 +63,8 @@ func (ws) goodbye(b []byte, why *apiError) []byte {
 	return append(b, reason...)
 }
 
-// maxCloseReason is what a control frame leaves beside the code (RFC 6455
-// section 5.5).
-const maxCloseReason = 123
+// maxCloseReason is what a control frame leaves beside the code.
+const maxCloseReason = maxControlSize - 2
 
 func (ws) ping(b []byte) []byte { return append(b, finalFrame|opPing, 0) }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/coder/websocket"
 	"github.com/labstack/echo/v4"
@@ -124,6 +125,7 @@ func (v *conversation) accept(c echo.Context) bool {
 	v.conn = conn
 	if c.Response().Header().Get("Sec-WebSocket-Extensions") != "" {
 		v.feed.transport = v.server.deflate
+		v.socket.tracker.deflates = true
 	}
 	return true
 }
@@ -213,12 +215,34 @@ func (v *conversation) hear() error {
 	kind, data, err := v.conn.Read(context.Background())
 	switch {
 	case v.feed.isClosing():
-	case err != nil:
+	case errors.Is(err, errIdle):
 		return err
+	case err != nil:
+		return v.cannotRead(err)
 	case kind != websocket.MessageText:
 		v.fail(nil, badRequest("a message is text: one JSON object"))
+	case !utf8.Valid(data):
+		v.close(errNotText)
 	default:
 		v.answer(data)
+	}
+	return nil
+}
+
+// errNotText closes a peer whose text is none (RFC 6455 section 8.1).
+var errNotText = badRequest("text has to be UTF-8").closing(closeNotText)
+
+// cannotRead says goodbye to a peer that broke the rules of the protocol. Where
+// the connection is over, it returns why.
+func (v *conversation) cannotRead(err error) error {
+	over := v.socket.over
+	switch broken, ok := errors.AsType[*apiError](over); {
+	case ok:
+		v.close(broken)
+	case over != nil:
+		return err
+	default: // what the library alone finds: it cannot be unpacked
+		v.close(wrongFrame("the message cannot be read"))
 	}
 	return nil
 }
@@ -227,6 +251,9 @@ func (v *conversation) hear() error {
 // what it did, gets the last words.
 func (v *conversation) part() {
 	v.conn.CloseNow()
+	if late := v.socket.late; late != nil {
+		late.Stop()
+	}
 	if v.feed.isClosing() {
 		v.feed.part()
 	} else {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"syscall"
 	"time"
+	"unicode/utf8"
 )
 
 // socket is the connection that coder/websocket is given. The library reads
@@ -22,8 +23,9 @@ type socket struct {
 	polled       *descriptor // nil where only peer can be read
 	before       io.Reader   // what net/http had read already, nil once that is used up
 	tracker      frameTracker
-	flooded      bool // it is of no interest any more what the peer says
-	heardOut     int  // bytes that came since the feed was closing
+	over         error       // why the library gets no more to read
+	heardOut     int         // bytes that came since the feed was closing
+	late         *time.Timer // closes a peer that does not finish its message
 }
 
 // framesPerMessage is how many frames a second a peer may send for each message
@@ -37,26 +39,50 @@ var errFlood = fault(codeRateLimited, "too many frames; slow down")
 // nothing of a frame has been taken yet.
 var errIdle = errors.New("nothing to read")
 
+// errUnfinished closes a peer whose message does not come to its end.
+var errUnfinished = fault(codeRateLimited, "the message took too long to come")
+
+// wrongFrame closes a peer that breaks the rules of RFC 6455.
+func wrongFrame(what string) *apiError { return badRequest("%s", what).closing(closeWrongFrame) }
+
 // Read passes on what the peer sends. Between two messages it does not wait.
 func (s *socket) Read(b []byte) (n int, err error) {
-	if s.flooded {
-		return 0, errFlood
+	if s.over != nil {
+		return 0, s.over
 	}
-	n, err = s.read(b)
-	s.heard(b[:n])
-	return n, err
+	if n, err = s.read(b); err != nil {
+		if err != errIdle {
+			s.over = err
+		}
+		return 0, err
+	}
+	if n = s.heard(b[:n]); n == 0 {
+		return 0, s.over
+	}
+	return n, nil
 }
 
-// heard takes note of what the peer sent. One that floods is closed with its
-// first excess, and nothing more it says is looked at.
-func (s *socket) heard(b []byte) {
+// heard takes note of what the peer sent, and returns how much of it is to be
+// passed on. One that floods is closed with its first excess, one that breaks
+// the rules once what it sent before is answered: nothing more is looked at.
+func (s *socket) heard(b []byte) (good int) {
 	now := time.Now()
-	s.tracker.pass(b)
 	s.feed.heard.Store(sinceBegan(now))
-	if v := s.conversation; !s.flooded && s.tracker.flooded(now, framesPerMessage*v.server.limits.MessageBurst) {
-		s.flooded = true
-		v.close(errFlood)
+	good = s.tracker.pass(b)
+	if s.late != nil && s.tracker.between() {
+		s.late.Stop()
+		s.late = nil
 	}
+	switch v := s.conversation; {
+	case s.over != nil:
+	case s.tracker.wrong != "":
+		s.over = wrongFrame(s.tracker.wrong)
+	case s.tracker.flooded(now, framesPerMessage*v.server.limits.MessageBurst):
+		s.over = errFlood
+		v.close(errFlood)
+		return 0
+	}
+	return good
 }
 
 // pongReads is how often the poller reads from one peer before it turns to the
@@ -104,9 +130,18 @@ func pongs(b []byte) bool {
 func (s *socket) read(b []byte) (n int, err error) {
 	n, err = s.readOn(b)
 	if err == errIdle && !s.tracker.between() {
-		return s.peer.Read(b)
+		return s.wait(b)
 	}
 	return n, err
+}
+
+// wait waits for the peer. The rest of a message, of which bytes are held, it
+// does not wait for longer than for a request's body.
+func (s *socket) wait(b []byte) (n int, err error) {
+	if v := s.conversation; s.late == nil && !s.tracker.between() {
+		s.late = time.AfterFunc(v.server.limits.BodyWait, func() { v.close(errUnfinished) })
+	}
+	return s.peer.Read(b)
 }
 
 // readOn does not wait for a polled peer.
@@ -118,7 +153,7 @@ func (s *socket) readOn(b []byte) (n int, err error) {
 		s.before = nil
 	}
 	if s.polled == nil {
-		return s.peer.Read(b)
+		return s.wait(b)
 	}
 	if n, err = s.polled.readNow(b); err == syscall.EAGAIN {
 		err = errIdle
@@ -156,11 +191,21 @@ const (
 // frame.
 func (s *socket) Write(frame []byte) (int, error) {
 	if frame[0] == finalFrame|opClose {
-		s.feed.closeWith(frame)
+		s.sayGoodbye(frame)
 	} else {
 		s.feed.offer(frame)
 	}
 	return len(frame), nil
+}
+
+// sayGoodbye answers a peer's close frame, or tells it what the library found
+// wrong. The library sends the peer's own reason back, whatever bytes it has.
+func (s *socket) sayGoodbye(frame []byte) {
+	if utf8.Valid(frame[min(4, len(frame)):]) {
+		s.feed.closeWith(frame)
+	} else {
+		s.conversation.close(errNotText)
+	}
 }
 
 // Close leaves a connection that is closing to the feed, which has its last
