@@ -81,6 +81,7 @@ export interface Channel extends AsyncIterable<Event> {
   off (type: string, handler: (value: never) => void): void
   publish (data: unknown, options?: PublishOptions): Promise<string | null>
   history (query?: { limit?: number, before?: string, lastEventId?: string }): Promise<Page>
+  /** Stops reading, and takes all handlers away. With the next one reading begins again where it was. */
   close (): void
 }
 

@@ -4,6 +4,7 @@
 import { Channel } from './runnel/channel.js'
 import { Emitter } from './runnel/emitter.js'
 import { HubError, closed } from './runnel/error.js'
+import { known } from './runnel/known.js'
 import { Outbox } from './runnel/outbox.js'
 import { Requests } from './runnel/requests.js'
 import { Session } from './runnel/session.js'
@@ -30,6 +31,8 @@ const defaults = {
 }
 
 const rungs = ['ws', 'sse', 'poll']
+const settings = ['token', 'transports', 'credentials', 'user', 'share', 'timing']
+const starts = ['lastEventId', 'since', 'rewind']
 
 /**
  * Connects to a hub. It returns at once and goes on trying until close.
@@ -49,10 +52,11 @@ export class Hub extends Emitter {
 
   constructor (url, options) {
     super()
+    known(options, settings)
     this.url = new URL(url, globalThis.location?.href).href.replace(/\/+$/, '')
     this.options = { ...options, transports: options.transports ?? rungs }
     if (!this.options.transports.every(t => rungs.includes(t)) || !this.options.transports.length) throw new TypeError(`transports are some of ${rungs}`)
-    this.timing = { ...defaults, ...options.timing }
+    this.timing = { ...defaults, ...known(options.timing ?? {}, Object.keys(defaults)) }
     this.tokens = new Tokens(options.token, this.timing.requestTimeout)
     this.requests = new Requests(this)
     this.outbox = new Outbox(this)
@@ -73,12 +77,13 @@ export class Hub extends Emitter {
    */
   channel (name, start) {
     if (this.#closed) throw closed()
+    known(start ?? {}, starts)
     let channel = this.#channels.get(name)
     if (!channel) this.#channels.set(name, (channel = new Channel(this, name, start)))
     return channel
   }
 
-  /** Ends everything. What waits to be published fails with `closed`; of what is under way the outcome is unknown. */
+  /** Ends everything, and all handlers with it. What waits to be published fails with `closed`; of what is under way the outcome is unknown. */
   close () {
     if (this.#closed) return
     this.#closed = true
@@ -90,6 +95,7 @@ export class Hub extends Emitter {
     this.tokens.close()
     for (const channel of this.#channels.values()) channel.close()
     this.setState('closed', null)
+    this.clear()
   }
 
   get closed () { return this.#closed }

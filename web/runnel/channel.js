@@ -1,10 +1,13 @@
 import { Emitter } from './emitter.js'
 import { Backoff, Pause } from './wait.js'
 import { HubError, kindOf } from './error.js'
+import { known } from './known.js'
 import { Place, isID, later } from './place.js'
 
 const bound = 1000 // events that wait for an async iteration, or while history is read
 const pageSize = 500 // leaves an async iteration room
+const publishing = ['event', 'ephemeral', 'echo', 'text']
+const paging = ['limit', 'before', 'lastEventId']
 const ours = new Set(['*', 'gap', 'start', 'error', 'end']) // handlers of these never get what somebody published
 
 /**
@@ -52,7 +55,8 @@ export class Channel extends Emitter {
    * Publishes data, JSON or with `text: true` a string as it is. The promise
    * has the event's ID, null for an ephemeral one.
    */
-  async publish (data, { event, ephemeral = false, echo = true, text = false } = {}) {
+  async publish (data, options = {}) {
+    const { event, ephemeral = false, echo = true, text = false } = known(options, publishing)
     const body = { channel: this.name, event, ephemeral, ...(text ? { text: data } : { data }) }
     if (ephemeral && !echo) body.exclude = this.#hub.connection
     if (ephemeral || echo || !this.reading) return await this.#hub.outbox.add(body)
@@ -69,13 +73,15 @@ export class Channel extends Emitter {
   }
 
   /** A page of history: the newest events, those before an ID, or after one. */
-  history ({ limit, before, lastEventId } = {}) {
-    return this.#page({ limit, before, last_event_id: lastEventId })
+  async history (query = {}) {
+    const { limit, before, lastEventId } = known(query, paging)
+    return await this.#page({ limit, before, last_event_id: lastEventId })
   }
 
-  /** Stops reading. Handlers are kept: reading begins again with the next one. */
+  /** Stops reading and takes all handlers away. With the next one reading begins again where it was. */
   close () {
     if (this.#stop()) this.emit('end')
+    this.clear()
   }
 
   #stop () {
@@ -178,13 +184,15 @@ export class Channel extends Emitter {
 
   #release () {
     const held = this.#held ?? []
+    const round = this.#round
     const covered = this.#covered
     this.#held = null
     this.#covered = 0
     if (this.#overflow) return this.#catchUp({ last_event_id: this.position })
     for (const [i, item] of held.entries()) {
+      if (round !== this.#round) return
       if (this.#held) this.#hold(item)
-      else if (this.reading) this.#take(...item, i < covered)
+      else this.#take(...item, i < covered)
     }
     if (this.#reading) this.#covered = this.#held.length
   }
@@ -203,7 +211,11 @@ export class Channel extends Emitter {
         if (round !== this.#round) return
         this.#start = null
         if (page.gap && this.#place.take('gap', page.gap)) this.#tell('gap', page.gap)
-        for (const e of page.events) if (this.#place.take('event', e)) this.#tell('event', e)
+        for (const e of page.events) {
+          if (round !== this.#round) return // a handler closed the channel
+          if (this.#place.take('event', e)) this.#tell('event', e)
+        }
+        if (round !== this.#round) return
         if (later(page.last_event_id, this.position)) this.#place.position = page.last_event_id
         from = { last_event_id: page.last_event_id }
         if (!page.more || page.events.length === 0) break

@@ -18,8 +18,12 @@ export class Emitter {
     if (set?.size === 0) this.#handlers.delete(name)
   }
 
+  /** Takes all handlers away. */
+  clear () { this.#handlers.clear() }
+
   emit (name, value) {
     for (const handler of [...(this.#handlers.get(name) ?? [])]) {
+      if (!this.#handlers.get(name)?.has(handler)) continue // one before it took it away
       try {
         handler(value)
       } catch (error) {

@@ -101,6 +101,117 @@ test('off takes a handler away', async t => {
   assert.deepEqual(got, [1])
 })
 
+test('handlers of a channel end with close: whoever mounts, unmounts and mounts again has each event once', async t => {
+  const { clock, world, hub } = page(t)
+  const got = { events: [], all: [], gaps: [], starts: [], errors: [] }
+  const mount = () => { // as an effect of a component does, in StrictMode twice
+    const channel = hub.channel('a')
+    channel.on('message', e => got.events.push(e.data))
+    channel.on('*', e => got.all.push(e.data))
+    channel.on('gap', gap => got.gaps.push(gap))
+    channel.on('start', ({ position }) => got.starts.push(position))
+    channel.on('error', error => got.errors.push(error.code))
+    return () => channel.close()
+  }
+  mount()()
+  const unmount = mount()
+  await clock.pass(100)
+  world.publish('a')
+  await clock.pass(10)
+  unmount()
+  world.publish('a')
+  await clock.pass(10)
+  mount()
+  await clock.pass(100)
+  world.publish('a')
+  await clock.pass(10)
+  assert.deepEqual([got.events, got.all, got.starts.length], [[1, 2, 3], [1, 2, 3], 2], 'it goes on where it was, once each')
+  hub.channel('a').receive('gap', { channel: 'a', after: null, last_event_id: at(9), resumed_at: null, missed: 1, reason: 'trimmed' }, null)
+  hub.channel('a').receive('error', { code: 'forbidden', message: 'no' }, null)
+  assert.deepEqual([got.gaps.length, got.errors], [1, ['forbidden']])
+})
+
+test('handlers of a channel that could not be read end with close, too', async t => {
+  const { channel, event, seen } = alone(t)
+  const errors = []
+  channel.on('error', e => errors.push(e.code))
+  channel.receive('error', { code: 'forbidden', message: 'no' }, null)
+  channel.close()
+  channel.on('message', () => {})
+  event(1, 0)
+  channel.receive('error', { code: 'forbidden', message: 'no' }, null)
+  assert.deepEqual([seen, errors], [[], ['forbidden']])
+})
+
+test('a handler that was taken away, or whose channel was closed, hears nothing more of the same event', async t => {
+  for (const end of ['off', 'close', 'hub']) {
+    const { clock, world, hub } = page(t)
+    const got = []
+    const channel = hub.channel('a')
+    channel.on('message', () => { if (end === 'off') off(); else if (end === 'hub') hub.close(); else channel.close() })
+    const off = channel.on('message', e => got.push(e.data))
+    if (end !== 'off') channel.on('*', e => got.push(e.data))
+    await clock.pass(100)
+    world.publish('a')
+    await clock.pass(10)
+    assert.deepEqual(got, [], end)
+    clock.release()
+    world.release()
+  }
+})
+
+test('closing in a handler leaves the rest of a page of history to the next reader', async t => {
+  const { channel, clock, event } = alone(t, { history: () => 5 })
+  const got = { first: [], second: [] }
+  channel.on('*', e => {
+    got.first.push(e.data)
+    if (e.data !== 2) return
+    channel.close()
+    channel.on('message', e => got.second.push(e.data))
+    channel.receive('start', { position: at(2), known: true }, at(2))
+    for (const n of [3, 4, 5]) event(n)
+  })
+  channel.receive('start', { position: at(0) }, null)
+  event(5, 4)
+  await clock.pass(0)
+  assert.deepEqual(got, { first: [1, 2], second: [3, 4, 5] })
+})
+
+test('a hub that is closed tells so, and then nothing', async t => {
+  const { clock, hub } = page(t)
+  const states = []
+  hub.on('state', ({ state }) => states.push(state))
+  hub.channel('a').on('message', () => {})
+  await clock.pass(100)
+  hub.close()
+  hub.setState('connected', 'ws')
+  assert.deepEqual(states, ['connected', 'closed'])
+})
+
+test('an iteration ends with close, and the next one has each event once', async t => {
+  const { clock, world, hub } = page(t)
+  const got = []
+  const read = async () => { for await (const e of hub.channel('a')) got.push(e.data) }
+  const first = read()
+  await clock.pass(100)
+  hub.channel('a').close()
+  read()
+  await first
+  await clock.pass(100)
+  world.publish('a')
+  await clock.pass(10)
+  assert.deepEqual(got, [1])
+})
+
+test('an option that is misspelt is refused with those that exist, and nothing begins live instead', async t => {
+  const { hub } = page(t)
+  assert.throws(() => connect('http://hub.example.com', { tokn: 'x' }), /no option tokn; there are token/)
+  assert.throws(() => connect('http://hub.example.com', { timing: { patient: 1 } }), TypeError)
+  for (const start of [{ last_event_id: at(1) }, { lastEventID: at(1) }, { rewnd: 3 }]) assert.throws(() => hub.channel('a', start), /there are lastEventId, since, rewind/)
+  await assert.rejects(hub.channel('a').publish(1, { ephemeral: true, echos: false }), TypeError)
+  await assert.rejects(hub.channel('a').history({ last_event_id: at(1) }), /there are limit, before, lastEventId/)
+})
+
 test('what was published after history was read and before the feed began is read, in a quiet channel too', async t => {
   let last = 0
   const { clock, channel, seen } = alone(t, { start: { rewind: 5 }, history: () => last })
@@ -404,7 +515,7 @@ test('a channel that is closed while history is read, and read again, has each e
     event(3, 2)
     await clock.pass(0)
     channel.close()
-    channel.on('other', () => {})
+    channel.on('message', e => seen.push(e.data))
     channel.receive('start', { position: at(3), known: true }, at(3))
     await clock.pass(0)
     for (let n = 0; n < answers.length; n++) { answers[n](3); await clock.pass(0) }

@@ -87,7 +87,7 @@ test('a change of rung loses and doubles nothing', async t => {
 })
 
 test('the rung that worked comes first next time, and the better one is found again', async t => {
-  const { clock, world, hub, seen } = page(t, { options: { remembered: 'sse' } })
+  const { clock, world, hub, seen } = page(t, { remembered: 'sse' })
   await clock.pass(100)
   assert.equal(hub.transport, 'sse')
   assert.deepEqual(world.opened, ['sse'])

@@ -4,11 +4,11 @@ import { Clock } from './clock.mjs'
 import { World } from './world.mjs'
 
 /** A page that reads channels of the hub in a world of its own. */
-export function page (t, { modes = {}, options = {}, channels = ['a'], now = 0 } = {}) {
+export function page (t, { modes = {}, options = {}, remembered, channels = ['a'] } = {}) {
   const clock = new Clock()
   const world = Object.assign(new World(), modes)
   storage.clear()
-  if (options.remembered) storage.setItem('runnel http://hub.example.com', `${options.remembered} ${Date.now() + 1000_000}`)
+  if (remembered) storage.setItem('runnel http://hub.example.com', `${remembered} ${Date.now() + 1000_000}`)
   const hub = connect('http://hub.example.com', { share: false, ...options })
   const states = []
   hub.on('state', ({ state, transport }) => states.push(transport ? `${state} ${transport}` : state))

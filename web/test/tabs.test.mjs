@@ -116,6 +116,22 @@ function setting (t) {
 
 const ann = { user: 'ann' }
 
+test('in a tab that follows, too, handlers end with close', async t => {
+  const { clock, world, open, read } = setting(t)
+  for (const tab of [await open(ann), await open(ann)]) { // the one that leads, and a follower
+    const old = []
+    for (let n = 0; n < 2; n++) {
+      tab.hub.channel('a').on('message', e => old.push(e.data))
+      tab.hub.channel('a').close()
+    }
+    read(tab, 'a')
+    await clock.pass(1000)
+    world.publish('a')
+    await clock.pass(100)
+    assert.deepEqual([old, tab.seen.a.length], [[], 1])
+  }
+})
+
 test('the tabs of a user share one connection, and each has every event once', async t => {
   const { clock, world, open, read } = setting(t)
   const tabs = []
