@@ -102,10 +102,10 @@ func (n *node) pages(cfg *Config) server.Page {
 	}}
 }
 
-// keys is who may do what, with the tickets that all nodes of a store share.
+// keys is who may do what, with the records that all nodes of a store share.
 func (n *node) keys(cfg *Config) (auth.Config, error) {
 	keys, err := cfg.auth()
-	keys.Tickets, keys.Logger = n.store.tickets, n.log
+	keys.Records, keys.Logger = n.store.records, n.log
 	keys.Scheme = n.scheme
 	return keys, err
 }

@@ -12,10 +12,10 @@ import (
 // store is an engine of the log and what goes with it.
 type store struct {
 	streams.Log
-	name       string           // for people, without a password
-	durable    bool             // it outlives the node
-	tickets    auth.TicketStore // nil: the node's own
-	reconnects func() uint64    // nil: there is nothing to reconnect to
+	name       string        // for people, without a password
+	durable    bool          // it outlives the node
+	records    auth.Records  // nil: it keeps nothing
+	reconnects func() uint64 // nil: there is nothing to reconnect to
 }
 
 // openStore opens the configured engine. A Redis that is away is waited for.
@@ -29,7 +29,7 @@ func (c *Config) openStore(logger *slog.Logger) (*store, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &store{Log: log, name: "bolt:" + rest, durable: true}, nil
+		return &store{Log: log, name: "bolt:" + rest, durable: true, records: log}, nil
 	}
 	log, err := streams.OpenRedis(streams.RedisOptions{
 		URL: c.Store, PoolSize: c.RedisPoolSize, Replicas: c.RedisWait, Logger: logger,
@@ -38,7 +38,7 @@ func (c *Config) openStore(logger *slog.Logger) (*store, error) {
 	if err != nil {
 		return nil, usage("--store: %w", err)
 	}
-	return &store{Log: log, name: withoutPassword(c.Store), durable: true, tickets: log, reconnects: log.Reconnects}, nil
+	return &store{Log: log, name: withoutPassword(c.Store), durable: true, records: log, reconnects: log.Reconnects}, nil
 }
 
 func withoutPassword(store string) string {

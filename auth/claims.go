@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"slices"
 	"strings"
 	"time"
 )
@@ -18,15 +17,14 @@ type Claims struct {
 	Publish   Patterns
 	Presence  Patterns
 
-	// Channels, when not nil, are all that may be read, and nothing else may
-	// be done: the claims came from a ticket for these channels.
-	Channels []string
-
 	APIKey  bool   // a server's key
 	Key     string // tells that key from others without giving it away
 	KeyName string // what its configuration calls it, "" for nothing
 	Demo    bool   // no key is configured: everything is allowed
 
+	// only, when not nil, is all that may be read, and nothing else may be
+	// done: the claims came from a ticket for these channels.
+	only     channelSet
 	anywhere bool   // an API key without rights of its own: publishes anywhere but to the hub's own channels, nothing else
 	ticket   bool   // came from a ticket, which gets no further tickets
 	source   string // what vouched for it, see Verifier.Holds
@@ -43,8 +41,8 @@ func (c *Claims) MaySubscribe(channel string) bool {
 		return true
 	case c.APIKey:
 		return c.Subscribe.Match(channel)
-	case c.Channels != nil:
-		return slices.Contains(c.Channels, channel)
+	case c.only != nil:
+		return c.only.has(channel)
 	case strings.HasPrefix(channel, userPrefix) && channel == UserChannel(c.Subject):
 		return true
 	case c.Admin && channel[0] == '$':
@@ -57,7 +55,7 @@ func (c *Claims) MaySubscribe(channel string) bool {
 // may publish to a channel of the hub's own, whatever the token says.
 func (c *Claims) MayPublish(channel string) bool {
 	switch {
-	case channel == "" || channel[0] == '$' || c.Channels != nil:
+	case channel == "" || channel[0] == '$' || c.only != nil:
 		return false
 	case c.Demo || c.anywhere:
 		return true
@@ -68,7 +66,7 @@ func (c *Claims) MayPublish(channel string) bool {
 // MaySeePresence reports whether the client may see who is in the channel.
 func (c *Claims) MaySeePresence(channel string) bool {
 	switch {
-	case channel == "" || c.APIKey || c.Channels != nil:
+	case channel == "" || c.APIKey || c.only != nil:
 		return false
 	case c.Demo:
 		return true

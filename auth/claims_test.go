@@ -20,7 +20,7 @@ func TestRights(t *testing.T) {
 	key := newAPIKey(APIKey{Key: serverKey}).claims
 	reads := newAPIKey(APIKey{Key: serverKey, Rights: &Rights{Subscribe: chat}}).claims
 	both := newAPIKey(APIKey{Key: serverKey, Rights: &Rights{Subscribe: all, Publish: chat}}).claims
-	ticket := &Claims{Subject: "ann", Channels: []string{"chat:1"}, Subscribe: all, Publish: all, Presence: all}
+	ticket := &Claims{Subject: "ann", only: newChannelSet([]string{"chat:1"}), Subscribe: all, Publish: all, Presence: all}
 	demo := demoClaims()
 	const read, write, presence = 1, 2, 4
 	for _, c := range []struct {

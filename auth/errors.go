@@ -9,12 +9,14 @@ import (
 // client may see wraps one of these; its Error is a sentence fit for that
 // client, and what it wraps besides is for the operator.
 var (
-	ErrMissing     = errors.New("a token is needed")                               // 401
-	ErrInvalid     = errors.New("the token is not valid")                          // 401
-	ErrExpired     = errors.New("the token has expired")                           // 401
-	ErrForbidden   = errors.New("the token does not give this right")              // 403
-	ErrOrigin      = errors.New("the request comes from an origin not allowed")    // 403
-	ErrUnavailable = errors.New("the token cannot be checked just now, try again") // 503
+	ErrMissing     = errors.New("a token is needed")                                   // 401
+	ErrInvalid     = errors.New("the token is not valid")                              // 401
+	ErrExpired     = errors.New("the token has expired")                               // 401
+	ErrForbidden   = errors.New("the token does not give this right")                  // 403
+	ErrTooLarge    = errors.New("the token gives more rights than a ticket can carry") // 413
+	ErrTooMany     = errors.New("too many tickets at once")                            // 429
+	ErrOrigin      = errors.New("the request comes from an origin not allowed")        // 403
+	ErrUnavailable = errors.New("the token cannot be checked just now, try again")     // 503
 )
 
 // refusal is a sentinel with a sentence of its own.

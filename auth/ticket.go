@@ -1,103 +1,84 @@
 package auth
 
 import (
+	"bytes"
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"slices"
 	"time"
 )
 
 const (
 	// ticketLife is for the way from a page's script to its connection.
 	ticketLife = 30 * time.Second
+	// maxTicketLife bounds how long keys have to be kept; an EventSource comes
+	// back to its URL for as long as its page is open.
+	maxTicketLife = 365 * 24 * time.Hour
 	// demoTicketLife is how long a demo mode ticket for channels claims to
 	// last: there is no token that it could end with.
 	demoTicketLife = 24 * time.Hour
-	// maxTickets is how many tickets a user has at most; for one more the
-	// oldest ends. Five for each connection that he may have.
-	maxTickets = 100
 	// maxTicketChannels is what one feed can carry.
 	maxTicketChannels = 32
 )
 
-// A ticket is its kind and 32 random bytes in base64url. The kind says which
-// of the store's methods to call; as the whole is hashed, a ticket whose kind
-// was changed is another ticket.
-const (
-	singleUse   = 's'
-	forChannels = 'c'
-	ticketLen   = 1 + 43
-)
-
-// TicketStore keeps what tickets stand for. All methods may be called from
-// many goroutines at once.
-type TicketStore interface {
-	// PutTicket keeps a value for the lifetime, at least a second. Of an owner
-	// it keeps the newest so many only: others' tickets are not for him to
-	// crowd out.
-	PutTicket(ctx context.Context, owner string, most int, key string, value []byte, life time.Duration) error
-	// GetTicket returns the value, or nil and no error when there is none (any more).
-	GetTicket(ctx context.Context, key string) ([]byte, error)
-	// TakeTicket returns the value and forgets it, in one step: of any number
-	// of callers, on any node, one gets it.
-	TakeTicket(ctx context.Context, key string) ([]byte, error)
-}
-
-// stored is what a ticket stands for.
-type stored struct {
-	Subject   string    `json:"sub"`
-	Expires   time.Time `json:"exp"`
-	Device    string    `json:"device,omitempty"`
-	Admin     bool      `json:"admin,omitempty"`
-	Subscribe Patterns  `json:"subscribe,omitempty"`
-	Publish   Patterns  `json:"publish,omitempty"`
-	Presence  Patterns  `json:"presence,omitempty"`
-	Channels  []string  `json:"channels,omitempty"`
-	Source    string    `json:"source"`
+// contents is what is sealed in a ticket.
+type contents struct {
+	Subject   string     `json:"sub"`
+	Expires   int64      `json:"exp"` // of the token, in s
+	Ends      int64      `json:"end"` // of the ticket, in ms
+	Source    string     `json:"src"`
+	Device    string     `json:"dev,omitempty"`
+	Admin     bool       `json:"adm,omitempty"`
+	Subscribe Patterns   `json:"sbs,omitempty"`
+	Publish   Patterns   `json:"pub,omitempty"`
+	Presence  Patterns   `json:"prs,omitempty"`
+	Channels  channelSet `json:"chn,omitempty"` // nil: for one use
 }
 
 // IssueTicket makes a ticket that stands for the claims in a URL, on every
-// node that shares the store. With channels nil it is good for one request
-// within 30 seconds (less where the token ends earlier). With channels, 1 to
-// 32, it reads only these and is good until the token ends: EventSource comes
-// back to the same URL. Either way, what it opens ends when the token does.
-//
-// A user has the newest 100 tickets; older ones end.
+// node that shares the records, also after a restart. Nothing is kept of it:
+// what it stands for is sealed in it. With channels nil it is good for one
+// request within 30 seconds (less where the token ends earlier). With
+// channels, 1 to 32, it reads only these and is good until the token ends, a
+// year at most: EventSource comes back to the same URL. Either way, what it
+// opens ends when the token does.
 //
 // A channel that the claims may not read is ErrForbidden, as is a ticket for
-// an API key, or for claims that came from a ticket themselves.
+// an API key, or for claims that came from a ticket themselves. Rights that
+// outgrow a ticket are ErrTooLarge; those for channels never do.
 func (v *Verifier) IssueTicket(ctx context.Context, c *Claims, channels []string) (ticket string, expiresIn time.Duration, err error) {
 	if err := mayIssue(c, channels); err != nil {
 		return "", 0, err
 	}
-	kind, life := byte(singleUse), ticketLife
-	if channels != nil {
-		kind, life = forChannels, demoTicketLife
+	once := channels == nil
+	if c.Demo { // in demo mode nobody looks at it
+		return demoTicket(once)
 	}
-	ticket = newTicket(kind)
-	if c.Demo { // in demo mode nobody looks at it, so nothing is kept
-		return ticket, life, nil
-	}
-	left := time.Until(c.Expires)
-	if channels != nil || left < life {
-		life = left
+	life := min(time.Until(c.Expires), maxTicketLife)
+	if once {
+		life = min(life, ticketLife)
 	}
 	if life < time.Second {
 		return "", 0, expired(c.Expires)
 	}
-	value, err := json.Marshal(storedFrom(c, channels))
+	key, err := v.ticketKeys.sealing(ctx, c, once)
 	if err != nil {
-		return "", 0, err
-	}
-	if err := v.tickets.PutTicket(ctx, hashed(c.Subject), maxTickets, hashed(ticket), value, life); err != nil {
 		return "", 0, v.storeAway(err)
 	}
+	ticket = key.seal(contentsOf(c, channels, time.Now().Add(life)).encode())
+	if len(ticket) > maxTicket {
+		return "", 0, refuse(ErrTooLarge, "the token gives more rights than a ticket of %d characters can carry: ask for one that names channels, or for a token with fewer patterns", maxTicket)
+	}
 	return ticket, life, nil
+}
+
+func demoTicket(once bool) (ticket string, life time.Duration, err error) {
+	if life = demoTicketLife; once {
+		life = ticketLife
+	}
+	return ticketCode.EncodeToString(newSecretKey()), life, nil
 }
 
 func mayIssue(c *Claims, channels []string) error {
@@ -117,52 +98,56 @@ func mayIssue(c *Claims, channels []string) error {
 	return nil
 }
 
-func newTicket(kind byte) string {
-	var b [32]byte
-	rand.Read(b[:]) // never fails
-	return string(kind) + base64.RawURLEncoding.EncodeToString(b[:])
-}
-
-// hashed is what the store knows a ticket by, so that reading it gives nobody
-// one, and a user, whose name may be of any length.
+// hashed stands for a user, whose name may be of any length.
 func hashed(s string) string {
 	sum := sha256.Sum256([]byte(s))
-	return hex.EncodeToString(sum[:])
+	return hex.EncodeToString(sum[:16])
 }
 
+// errNoTicket does not say which it is: whoever tries tickets out is told nothing.
+var errNoTicket = refuse(ErrInvalid, "the ticket is unknown, used or too old")
+
 // redeem finds what a ticket stands for.
-func (v *Verifier) redeem(ctx context.Context, r *rules, ticket string) (*Claims, error) {
-	value, err := v.lookUp(ctx, ticket)
+func (v *Verifier) redeem(ctx context.Context, r *rules, text string) (*Claims, error) {
+	t, s, err := v.open(ctx, text)
 	if err != nil {
-		return nil, v.storeAway(err)
+		return nil, err
 	}
-	if value == nil {
-		return nil, refuse(ErrInvalid, "the ticket is unknown, used or too old")
-	}
-	var s stored
-	if err := json.Unmarshal(value, &s); err != nil {
-		return nil, v.storeAway(err)
-	}
-	c := s.claims()
+	now, c := time.Now(), s.claims()
 	switch {
-	case !time.Now().Before(c.Expires):
+	case !now.Before(c.Expires):
 		return nil, expired(c.Expires)
+	case !now.Before(s.ends()):
+		return nil, errNoTicket
 	case !r.knows(c.source):
 		return nil, refuse(ErrInvalid, "the ticket's token is not accepted any more")
+	}
+	if s.Channels == nil {
+		if err := v.useUp(ctx, t, s); err != nil {
+			return nil, err
+		}
 	}
 	return c, nil
 }
 
-func (v *Verifier) lookUp(ctx context.Context, ticket string) ([]byte, error) {
-	switch {
-	case len(ticket) != ticketLen:
-		return nil, nil
-	case ticket[0] == singleUse:
-		return v.tickets.TakeTicket(ctx, hashed(ticket))
-	case ticket[0] == forChannels:
-		return v.tickets.GetTicket(ctx, hashed(ticket))
+func (v *Verifier) open(ctx context.Context, text string) (sealedTicket, *contents, error) {
+	t, ok := parseTicket(text)
+	if !ok {
+		return nil, nil, errNoTicket
 	}
-	return nil, nil
+	key, found, err := v.ticketKeys.opening(ctx, t.key())
+	if err != nil {
+		return nil, nil, v.storeAway(err)
+	}
+	if !found {
+		return nil, nil, errNoTicket
+	}
+	content, ok := t.open(key)
+	s := new(contents)
+	if !ok || json.Unmarshal(content, s) != nil {
+		return nil, nil, errNoTicket
+	}
+	return t, s, nil
 }
 
 // storeAway logs at most one line a second: anybody can ask for tickets that
@@ -174,18 +159,32 @@ func (v *Verifier) storeAway(cause error) error {
 	return unavailable("tickets cannot be handled just now, try again", cause)
 }
 
-func storedFrom(c *Claims, channels []string) stored {
-	s := stored{Subject: c.Subject, Expires: c.Expires, Device: c.Device, Channels: slices.Clone(channels), Source: c.source}
+func contentsOf(c *Claims, channels []string, ends time.Time) *contents {
+	s := &contents{
+		Subject: c.Subject, Expires: c.Expires.Unix(), Ends: ends.UnixMilli(), Source: c.source, Device: c.Device,
+		Channels: newChannelSet(channels),
+	}
 	if channels == nil {
 		s.Admin, s.Subscribe, s.Publish, s.Presence = c.Admin, c.Subscribe, c.Publish, c.Presence
 	}
 	return s
 }
 
-func (s *stored) claims() *Claims {
+// encode does not escape for HTML, which would make six bytes of one.
+func (s *contents) encode() []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(s) // strings, numbers and bytes: does not fail
+	return b.Bytes()
+}
+
+func (s *contents) ends() time.Time { return time.UnixMilli(s.Ends) }
+
+func (s *contents) claims() *Claims {
 	return &Claims{
-		Subject: s.Subject, Expires: s.Expires, Device: s.Device, Admin: s.Admin,
+		Subject: s.Subject, Expires: time.Unix(s.Expires, 0).UTC(), Device: s.Device, Admin: s.Admin,
 		Subscribe: s.Subscribe, Publish: s.Publish, Presence: s.Presence,
-		Channels: s.Channels, ticket: true, source: s.Source,
+		only: s.Channels, ticket: true, source: s.Source,
 	}
 }

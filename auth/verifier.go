@@ -34,7 +34,11 @@ type Config struct {
 	// connection has TLS.
 	Scheme func(*http.Request) string
 
-	Tickets TicketStore  // nil: in memory, good on this node only. Nodes that share a log share it.
+	// Records are what nodes that share a log share: the keys of tickets, and
+	// which were used. Nil: a single-use ticket is good on this node and in this process only; one
+	// for channels wherever there is the same secret, or API key of 32
+	// characters or more.
+	Records Records
 	Logger  *slog.Logger // nil: slog.Default()
 }
 
@@ -46,10 +50,12 @@ func (c Config) demo() bool {
 // use. All methods may be called from many goroutines at once.
 type Verifier struct {
 	rules   atomic.Pointer[rules]
-	tickets TicketStore
+	records Records
 	logger  *slog.Logger
 	pace    pace
 	outages rate.Sometimes // for log lines
+
+	ticketKeys ticketKeys
 
 	mu     sync.Mutex // Reload and Close, one at a time
 	closed bool
@@ -66,8 +72,10 @@ type rules struct {
 	sources   map[string]string // of all keys, and the rights that they give
 	issuer    string
 	audience  string
-	origins   origins
-	scheme    func(*http.Request) string
+	// ticketKeys are made from secrets; they count without records only.
+	ticketKeys []ticketKey
+	origins    origins
+	scheme     func(*http.Request) string
 }
 
 // New checks the configuration and reads the keys. The context bounds only
@@ -77,12 +85,12 @@ type rules struct {
 func New(ctx context.Context, c Config) (*Verifier, error) { return open(ctx, c, usualPace) }
 
 func open(ctx context.Context, c Config, p pace) (*Verifier, error) {
-	v := &Verifier{tickets: c.Tickets, logger: c.Logger, pace: p, outages: rate.Sometimes{Interval: time.Second}}
-	if v.tickets == nil {
-		v.tickets = NewMemoryTickets()
-	}
+	v := &Verifier{records: c.Records, logger: c.Logger, pace: p, outages: rate.Sometimes{Interval: time.Second}}
 	if v.logger == nil {
 		v.logger = slog.Default()
+	}
+	if err := v.openTickets(); err != nil {
+		return nil, err
 	}
 	if err := v.Reload(ctx, c); err != nil {
 		return nil, err
@@ -90,7 +98,19 @@ func open(ctx context.Context, c Config, p pace) (*Verifier, error) {
 	return v, nil
 }
 
-// Reload replaces all rules at once, or on an error none. Tickets and Logger
+// openTickets has the keys and uses of tickets kept where all nodes find them,
+// or in this process.
+func (v *Verifier) openTickets() (err error) {
+	if v.records != nil {
+		v.ticketKeys = newStoredKeys(v.records)
+		return nil
+	}
+	v.records = newProcessRecords()
+	v.ticketKeys, err = newProcessKeys(&v.rules)
+	return err
+}
+
+// Reload replaces all rules at once, or on an error none. Records and Logger
 // of c do not count. A hub with keys does not fall back to demo mode: a
 // file that lost its keys by mistake must not open it to everybody.
 //
@@ -146,6 +166,9 @@ func newRules(c Config) (*rules, error) {
 		return nil, err
 	}
 	if r.apiKeys, err = newAPIKeys(c); err != nil {
+		return nil, err
+	}
+	if r.ticketKeys, err = madeTicketKeys(c); err != nil {
 		return nil, err
 	}
 	if r.origins, err = newOrigins(c.Origins); err != nil {

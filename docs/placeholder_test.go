@@ -21,7 +21,7 @@ var kinds = map[string]string{
 	"connection": `[A-Za-z0-9_-]{20}`,
 	"node":       `[A-Za-z0-9-]+`,
 	"cursor":     `[A-Za-z0-9_-]+`,
-	"ticket":     `[sc][A-Za-z0-9_-]{43}`,
+	"ticket":     `[A-Za-z0-9_-]{100,}`,
 	"version":    `[^" ]+`,
 	"number":     `[0-9]+`,
 	"rate":       `[0-9]+(?:\.[0-9])?`,

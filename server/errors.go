@@ -139,6 +139,8 @@ var known = []struct {
 	{auth.ErrInvalid, unauthorized("", "not valid")},
 	{auth.ErrOrigin, fault(codeForbidden, "")},
 	{auth.ErrForbidden, fault(codeForbidden, "")},
+	{auth.ErrTooLarge, fault(codeTooLarge, "")},
+	{auth.ErrTooMany, fault(codeRateLimited, "")},
 	{auth.ErrUnavailable, fault(codeUnavailable, "")},
 	{streams.ErrBadChannel, fault(codeBadRequest, "")},
 	{streams.ErrBadID, fault(codeBadRequest, "")},

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// The file has five buckets:
+// The file has six buckets:
 //
 //	runnel    what there is once: "format", "opening" (how many times the
 //	          file was opened), "floor" (the highest ms of a forgotten channel)
@@ -15,6 +15,7 @@ import (
 //	events    length of the name, name, ms, n → event
 //	keys      hash of channel and idempotency key → boltKey
 //	expiry    time of first use in ms, the same hash → nothing
+//	records   key → time of its end in ms, value
 //
 // Numbers are big-endian, so that keys sort by them. The events of all
 // channels share one tree: a channel's are next to each other in it, so that a
@@ -26,6 +27,7 @@ var (
 	bucketEvents   = []byte("events")
 	bucketKeys     = []byte("keys")
 	bucketExpiry   = []byte("expiry")
+	bucketRecords  = []byte("records")
 
 	keyFormat  = []byte("format")
 	keyOpening = []byte("opening")

@@ -30,16 +30,18 @@ func (b *Bolt) sweepUntilStopped(ctx context.Context) {
 	}
 }
 
-// sweep applies age to all channels and idempotency keys, and forgets
+// sweep applies age to all channels, idempotency keys and records, and forgets
 // channels.
 func (b *Bolt) sweep(ctx context.Context) error {
-	for more := true; more; {
-		err := b.change(ctx, &boltJob{work: func(tx *boltTx) (err error) {
-			more, err = tx.expireKeys(boltTrim, time.Now())
-			return err
-		}})
-		if err != nil {
-			return err
+	for _, expire := range []func(*boltTx, int, time.Time) (bool, error){(*boltTx).expireKeys, (*boltTx).expireRecords} {
+		for more := true; more; {
+			err := b.change(ctx, &boltJob{work: func(tx *boltTx) (err error) {
+				more, err = expire(tx, boltTrim, time.Now())
+				return err
+			}})
+			if err != nil {
+				return err
+			}
 		}
 	}
 	for after, done := "", false; !done; {

@@ -11,7 +11,7 @@ import (
 // boltTx is one transaction of the committer. Channels are read once and
 // written once in it, however many jobs change them.
 type boltTx struct {
-	runnel, channels, events, keys, expiry *bbolt.Bucket
+	runnel, channels, events, keys, expiry, records *bbolt.Bucket
 
 	opening uint64
 	open    map[string]*boltChannel
@@ -25,6 +25,7 @@ func newBoltTx(tx *bbolt.Tx, opening uint64) *boltTx {
 		events:   tx.Bucket(bucketEvents),
 		keys:     tx.Bucket(bucketKeys),
 		expiry:   tx.Bucket(bucketExpiry),
+		records:  tx.Bucket(bucketRecords),
 		opening:  opening,
 		open:     map[string]*boltChannel{},
 	}

@@ -19,7 +19,7 @@ func TestRedisAccess(t *testing.T) {
 	server := streamstest.StartRedis(t, "--maxmemory-policy", "allkeys-lru")
 	plain := plainClient(t, server)
 	err := plain.Do(t.Context(), "ACL", "SETUSER", "hub", "on", ">s3cret/word", "~runnel:*", "&runnel:*",
-		"+hello", "+auth", "+ping", "+select", "+info", "+eval", "+evalsha", "+time", "+get", "+mget", "+getex", "+set", "+getdel", "+del", "+rpush", "+lpop", "+pttl",
+		"+hello", "+auth", "+ping", "+select", "+info", "+eval", "+evalsha", "+time", "+get", "+mget", "+getex", "+set",
 		"+ttl", "+expire", "+pexpire", "+xadd", "+xtrim", "+xrange", "+xrevrange", "+xinfo|stream",
 		"+publish", "+subscribe", "+unsubscribe", "+wait").Err()
 	if err != nil {
@@ -37,10 +37,10 @@ func TestRedisAccess(t *testing.T) {
 	if _, err := log.Heads(t.Context(), []string{"a", "b"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := log.PutTicket(t.Context(), "ann", 100, "t", []byte("v"), time.Minute); err != nil {
-		t.Fatal(err)
+	if ok, err := log.SwapRecord(t.Context(), "r", nil, []byte("v"), time.Minute); !ok || err != nil {
+		t.Fatal(ok, err)
 	}
-	if v, err := log.TakeTicket(t.Context(), "t"); string(v) != "v" || err != nil {
+	if v, err := log.Record(t.Context(), "r"); string(v) != "v" || err != nil {
 		t.Fatal(v, err)
 	}
 	if n := plain.DBSize(t.Context()).Val(); n != 0 {

@@ -118,7 +118,10 @@ func TestRedisAway(t *testing.T) {
 	if _, err := log.Heads(t.Context(), []string{"a"}); !errors.Is(err, streams.ErrUnavailable) {
 		t.Error(err)
 	}
-	if err := log.PutTicket(t.Context(), "ann", 100, "a", nil, time.Second); !errors.Is(err, streams.ErrUnavailable) {
+	if _, err := log.Record(t.Context(), "a"); !errors.Is(err, streams.ErrUnavailable) {
+		t.Error(err)
+	}
+	if _, err := log.SwapRecord(t.Context(), "a", nil, []byte("x"), time.Second); !errors.Is(err, streams.ErrUnavailable) {
 		t.Error(err)
 	}
 	server.Restart()

@@ -237,7 +237,7 @@ func TestRedisClosed(t *testing.T) {
 	if _, err := log.Heads(t.Context(), nil); !errors.Is(err, streams.ErrClosed) {
 		t.Error(err)
 	}
-	if _, err := log.TakeTicket(t.Context(), "x"); !errors.Is(err, streams.ErrClosed) {
+	if _, err := log.Record(t.Context(), "x"); !errors.Is(err, streams.ErrClosed) {
 		t.Error(err)
 	}
 	log.Follow("a", nil)()
