@@ -24,10 +24,34 @@ func replicated(t *testing.T) (master, replica *streamstest.RedisServer) {
 	}
 	replica = streamstest.StartRedis(t, "--replicaof", host+" "+port)
 	at := plainClient(t, master)
-	within(t, 20*time.Second, "the replica in step", func() bool {
-		return strings.Contains(at.Info(t.Context(), "replication").Val(), "state=online")
-	})
+	awaitInStep(t, at)
 	return master, replica
+}
+
+// awaitInStep waits until the replica has acknowledged a write: one that is
+// "online" may still be loading what it was sent.
+func awaitInStep(t *testing.T, at *redis.Client) {
+	t.Helper()
+	within(t, time.Minute, "the replica in step", func() bool {
+		wait := redis.NewIntCmd(t.Context(), "wait", 1, 1000)
+		_, err := at.Pipelined(t.Context(), func(p redis.Pipeliner) error {
+			p.Set(t.Context(), "in step", 1, 0) // WAIT speaks of its connection's writes
+			return p.Process(t.Context(), wait)
+		})
+		return err == nil && wait.Val() == 1
+	})
+}
+
+// waits is how often a server was asked to wait for its replicas.
+func waits(t *testing.T, at *redis.Client) string {
+	t.Helper()
+	stats, err := at.Info(t.Context(), "commandstats").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(stats, "cmdstat_wait:")
+	calls, _, _ := strings.Cut(after, ",")
+	return calls
 }
 
 func lastOf(t *testing.T, at *redis.Client, channel string) string {
@@ -63,7 +87,8 @@ func TestRedisWait(t *testing.T) {
 func TestRedisWaitInVain(t *testing.T) {
 	master, replica := replicated(t)
 	log := openRedisWith(t, streams.RedisOptions{URL: master.URL(), Replicas: 1, ReadTimeout: time.Second})
-	add(t, log, "a", text("before"))
+	insist(t, log, "a", "before")
+	at := plainClient(t, master)
 	keyed := []streams.Draft{{Data: []byte("x"), Text: true, Key: "x"}}
 
 	replica.Pause()
@@ -73,10 +98,10 @@ func TestRedisWaitInVain(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	began := time.Now()
+	before := waits(t, at)
 	fleeting := []streams.Draft{{Data: []byte("x"), Ephemeral: true}}
-	if _, err := log.Append(t.Context(), "a", aDay, fleeting); err != nil || time.Since(began) > 400*time.Millisecond {
-		t.Errorf("an ephemeral event took %v: %v", time.Since(began), err)
+	if _, err := log.Append(t.Context(), "a", aDay, fleeting); err != nil || waits(t, at) != before {
+		t.Errorf("an ephemeral event waits for replicas (%s, then %s): %v", before, waits(t, at), err)
 	}
 	if page := read(t, log, "a", everything); len(page.Events) != 2 {
 		t.Errorf("the master has %d events", len(page.Events))
@@ -96,7 +121,7 @@ func TestRedisWaitInVain(t *testing.T) {
 // not done, whatever the replicas say.
 func TestRedisWaitTooMany(t *testing.T) {
 	master, _ := replicated(t)
-	log := openRedisWith(t, streams.RedisOptions{URL: master.URL(), Replicas: 2, ReadTimeout: 500 * time.Millisecond})
+	log := openRedisWith(t, streams.RedisOptions{URL: master.URL(), Replicas: 2, ReadTimeout: 2 * time.Second})
 	if _, err := log.Append(t.Context(), "a", aDay, []streams.Draft{text("1")}); !errors.Is(err, streams.ErrUnknownOutcome) ||
 		!strings.Contains(err.Error(), "1 of 2") {
 		t.Error(err)
