@@ -27,8 +27,23 @@ type channelBatch struct {
 	items []int // where in the batch each draft stands
 }
 
-// publishBatch is POST /events: many items, for many channels, one result
-// each. A bad item does not fail the others.
+// publishItems is POST /events.
+func (s *Server) publishItems(c echo.Context) error {
+	query, err := readQuery(c.Request())
+	if err != nil {
+		return err
+	}
+	switch query.Get("stream") {
+	case "", "false":
+		return s.asUser(s.publishBatch)(c)
+	case "true":
+		return s.publishStream(c)
+	}
+	return badRequest(`stream is "true" or "false"`)
+}
+
+// publishBatch publishes many items, for many channels, one result each. A bad
+// item does not fail the others.
 func (s *Server) publishBatch(c echo.Context, claims *auth.Claims) error {
 	items, err := s.readBatch(c)
 	if err != nil {
@@ -159,13 +174,16 @@ func (s *Server) appendOutcomes(b []byte, outcomes []outcome, c echo.Context) []
 		if i > 0 {
 			b = append(b, ',')
 		}
-		if o.err == nil {
-			b = append(appendJSONID(append(b, `{"id":`...), o.id), '}')
-			continue
-		}
-		e := describe(o.err)
-		b = appendError(b, e, "")
-		s.note(c, e)
+		b = s.appendOutcome(b, o, c)
 	}
 	return append(b, ']')
+}
+
+func (s *Server) appendOutcome(b []byte, o outcome, c echo.Context) []byte {
+	if o.err == nil {
+		return append(appendJSONID(append(b, `{"id":`...), o.id), '}')
+	}
+	e := describe(o.err)
+	s.note(c, e)
+	return appendError(b, e, "")
 }

@@ -91,7 +91,7 @@ func newStateCollector(s *Server, l *latencies) *stateCollector {
 		c.all = append(c.all, d)
 		return d
 	}
-	c.connections = desc("connections", "Open feeds and waiting long-polls.", "transport")
+	c.connections = desc("connections", "Open feeds, waiting long-polls, publish streams.", "transport")
 	c.deliveries = desc("deliveries_total", "Events written to feeds.")
 	c.writeTimeouts = desc("write_timeouts_total", "Feeds closed because the peer neither sent nor took a byte for too long.")
 	c.delay = desc("publish_to_write_seconds", "From an event's time in the log to its write to a feed, of a sample.")
@@ -126,6 +126,7 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 	send(c.connections, prometheus.GaugeValue, float64(s.open.sse.Load()), "sse")
 	send(c.connections, prometheus.GaugeValue, float64(s.open.websocket.Load()), "websocket")
 	send(c.connections, prometheus.GaugeValue, float64(s.open.poll.Load()), "poll")
+	send(c.connections, prometheus.GaugeValue, float64(s.open.publish.Load()), "publish")
 	send(c.deliveries, prometheus.CounterValue, float64(s.hub.delivered()))
 	send(c.writeTimeouts, prometheus.CounterValue, float64(s.hub.vanished.Load()))
 	send(c.info, prometheus.GaugeValue, 1, s.version, s.node)

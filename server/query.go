@@ -25,6 +25,7 @@ var parameters = spelling.Of(
 	"prefix",
 	"rewind",
 	"since",
+	"stream",
 	"ticket",
 	"wait",
 )

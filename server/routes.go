@@ -20,7 +20,7 @@ func (s *Server) routes() *echo.Echo {
 	e.POST("/channels/:channel/events", s.asUser(s.publishEvent))
 	e.GET("/channels/:channel/ws", s.websocket)
 	e.GET("/events", s.feeds)
-	e.POST("/events", s.asUser(s.publishBatch))
+	e.POST("/events", s.publishItems)
 	e.GET("/ws", s.websocket)
 	e.POST("/tickets", s.asUser(s.issueTicket))
 	if s.page == nil || !s.page.Has("/") {

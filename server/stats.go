@@ -9,6 +9,7 @@ import (
 // openFeeds counts what is open, by transport.
 type openFeeds struct {
 	sse, websocket, poll atomic.Int64
+	publish              atomic.Int64 // streams of publishers
 	refused              atomic.Int64 // WebSockets that are being told why
 }
 
