@@ -99,10 +99,10 @@ func readLine(r *bufio.Reader) (batchItem, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return batchItem{}, err
 	}
-	if raw = bytes.TrimSpace(raw); len(raw) > maxLine {
+	if len(raw) > maxLine {
 		return batchItem{err: fault(codeTooLarge, fmt.Sprintf("a line has at most %d bytes", maxLine))}, err
 	}
-	if len(raw) == 0 {
+	if raw = bytes.TrimSpace(raw); len(raw) == 0 {
 		return batchItem{}, err
 	}
 	return batchItem{raw, checkObject(raw)}, err

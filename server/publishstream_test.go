@@ -88,7 +88,8 @@ func TestPublishStreamAnswersEachLine(t *testing.T) {
 		{"\xff\n", codeBadRequest},
 		{`{"channel":"a","text":"` + strings.Repeat("x", 65<<10) + `"}` + "\n", codeTooLarge},
 		{`{"channel":"a","text":"` + strings.Repeat("x", 1<<20) + `"}` + "\n", codeTooLarge},
-		{strings.Repeat(" ", 1<<20) + `{"channel":"a","data":2}` + "\n", "id"},
+		{strings.Repeat(" ", 1<<20) + `{"channel":"a","data":2}` + "\n", codeTooLarge},
+		{strings.Repeat(" ", 100<<10) + `{"channel":"a","data":2}` + "\n", "id"},
 	} {
 		p.say(c.line)
 		if got := outcomesOf([]result{p.result()}); got != c.want {
