@@ -42,6 +42,7 @@ type cli struct {
 	Channels  channels  `kong:"cmd,set='channels=5000',set='publishers=8',set='batch=1',set='stores=memory,redis',help='Many channels with a subscriber each: publishes/s.'"`
 	Batches   batches   `kong:"cmd,set='channels=5000',set='publishers=4',set='batch=100',set='stores=memory,redis',help='The same in batches.'"`
 	Bolt      bolt      `kong:"cmd,set='channels=1000',set='publishers=8',set='batch=1',set='stores=bolt',help='The same onto disk before the answer.'"`
+	Pipes     pipes     `cmd:"" help:"Many channels with a subscriber each, published to over few connections without waiting for each answer."`
 	Resume    resume    `cmd:"" help:"Many clients come back at once."`
 	Slow      slow      `cmd:"" help:"Some subscribers stop reading for a while."`
 	Keepalive keepalive `cmd:"" help:"CPU while idle connections are kept alive."`
@@ -59,6 +60,7 @@ func (s *maximum) Run(b *bench) error   { return b.run(s) }
 func (s *channels) Run(b *bench) error  { return b.run(s) }
 func (s *batches) Run(b *bench) error   { return b.run(s) }
 func (s *bolt) Run(b *bench) error      { return b.run(s) }
+func (s *pipes) Run(b *bench) error     { return b.run(s) }
 func (s *resume) Run(b *bench) error    { return b.run(s) }
 func (s *slow) Run(b *bench) error      { return b.run(s) }
 func (s *keepalive) Run(b *bench) error { return b.run(s) }

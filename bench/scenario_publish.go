@@ -87,16 +87,16 @@ func (s *publishing) measure(b *bench, v variant) (*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.outcome(r, used, float64(load.events-events)), nil
-}
-
-func (s *publishing) outcome(r *run, used usage, events float64) *outcome {
 	var answers histogram
 	for _, p := range r.publishers {
 		answers.merge(&p.latency)
 	}
+	return publishOutcome(r, used, answers, float64(load.events-events), s.Time), nil
+}
+
+func publishOutcome(r *run, used usage, answers histogram, events float64, over time.Duration) *outcome {
 	metrics := []metric{
-		{Name: "publishes/s", Value: events / s.Time.Seconds(), Ratio: true},
+		{Name: "publishes/s", Value: events / over.Seconds(), Ratio: true},
 		{Name: "server CPU µs each", Value: micros(used.cpu) / events, Ratio: true},
 	}
 	if r.hub.redis != nil {

@@ -50,6 +50,8 @@ func TestScenarios(t *testing.T) {
 		{"fanout --subscribers 20 --rate 50 --time 200ms --store memory --target runnel --target ceiling", 4, 20 * 10},
 		{"max --subscribers 10 --publishers 2 --outstanding 4 --time 100ms --transport ws --target runnel --target syscall", 2, 100},
 		{"batches --channels 20 --batch 10 --time 100ms --store memory --transport sse --target runnel --target ceiling", 2, 100},
+		{"pipes --channels 20 --window 16 --time 100ms --store memory", 1, 100},
+		{"pipes --channels 20 --window 16 --connections 2 --by ndjson --time 100ms --store memory", 1, 100},
 		{"resume --subscribers 20 --missed 10 --channels 2 --store bolt,redis --target runnel --target ceiling", 6, 20 * 10},
 		{"slow --subscribers 10 --slow 3 --time 500ms --transport sse --target runnel", 1, 10 * 50},
 		{"keepalive --subscribers 5 --time 1s --transport ws --target runnel", 1, 0},
