@@ -49,10 +49,24 @@ func (s *Server) publishBatch(c echo.Context, claims *auth.Claims) error {
 	if err != nil {
 		return err
 	}
-	outcomes := make([]outcome, len(items))
-	s.settle(c.Request().Context(), s.share(claims, items, outcomes), outcomes)
+	may := min(1+s.requests.items(claims, len(items)-1), len(items)) // the request counted for one
+	outcomes := s.publishMany(c.Request().Context(), claims, items, may)
 	return answer(c, http.StatusOK, s.appendOutcomes(nil, outcomes, c))
 }
+
+// publishMany publishes the first items, as many as may be, and returns what
+// became of all.
+func (s *Server) publishMany(ctx context.Context, claims *auth.Claims, items []batchItem, may int) []outcome {
+	outcomes := make([]outcome, len(items))
+	for i := may; i < len(items); i++ {
+		outcomes[i].err = errTooManyItems
+	}
+	s.settle(ctx, s.share(claims, items[:may], outcomes), outcomes)
+	return outcomes
+}
+
+// errTooManyItems is for those beyond a user's rate.
+var errTooManyItems = fault(codeRateLimited, "too many events; slow down")
 
 // readBatch returns the items of a body, none of them looked into yet.
 func (s *Server) readBatch(c echo.Context) ([]batchItem, error) {

@@ -52,7 +52,10 @@ func outcomesOf(results []result) string {
 }
 
 func TestBatchAnswersEachItem(t *testing.T) {
-	n := startNode(t)
+	n := startNode(t, func(c *Config, _ *auth.Config) {
+		c.Limits = DefaultLimits()
+		c.Limits.MessageBurst = 100
+	})
 	alice := n.token(auth.Claims{Subject: "alice", Publish: patterns(t, "a", "b")})
 	items := []string{
 		`{"channel":"a","data":{"n":123456789012345678901234567890}}`, "id",

@@ -2,7 +2,9 @@ package server
 
 import (
 	"fmt"
+	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -176,5 +178,46 @@ func TestConnectionsFor(t *testing.T) {
 	}
 	if openFiles() < 64 {
 		t.Errorf("%d open files", openFiles())
+	}
+}
+
+// Items count as requests do, whatever carries them; servers have no rate.
+func TestItemsCount(t *testing.T) {
+	n := startNode(t, func(c *Config, _ *auth.Config) {
+		c.Limits = DefaultLimits()
+		c.Limits.MessageRate, c.Limits.MessageBurst = 1e-9, 10
+	})
+	const items = 30
+	lines := strings.Repeat(`{"channel":"a","data":1}`+"\n", items)
+	batch := "[" + strings.TrimSuffix(strings.ReplaceAll(lines, "\n", ","), ",") + "]"
+	within := func(what string, results []result, want int) {
+		t.Helper()
+		for i, r := range results {
+			switch {
+			case i < want && r.ID == nil, i >= want && (r.Error == nil || r.Error.Code != codeRateLimited):
+				t.Fatalf("%s: item %d: %+v", what, i, r)
+			}
+		}
+		if len(results) != items {
+			t.Errorf("%s: %d results", what, len(results))
+		}
+	}
+	user := func(name string) string {
+		return n.token(auth.Claims{Subject: name, Publish: patterns(t, "a")})
+	}
+	within("JSON", n.batch(asJSON, batch, user("ann")), 10)
+	within("NDJSON", n.batch(asNDJSON, lines, user("bob")), 10)
+	within("API key", n.batch(asNDJSON, lines, testAPIKey), items)
+	for name, want := range map[string]int{user("eve"): 9, testAPIKey: items} { // opening a stream is a request
+		p := n.publisher(name)
+		var results []result
+		p.say(lines)
+		for range items {
+			results = append(results, p.result())
+		}
+		within("stream", results, want)
+	}
+	if got := n.send(request{method: "POST", path: "/events", kind: asNDJSON, body: lines, token: user("ann")}); got.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("a request of one who has used the rate up: %d", got.StatusCode)
 	}
 }

@@ -107,10 +107,9 @@ func (p *publishStream) run(in *intake) (why *apiError) {
 // publish publishes items and writes their results, with pause because no more
 // are at hand. A publisher that does not read its results is cut.
 func (p *publishStream) publish(items []batchItem, pause bool) error {
-	outcomes := make([]outcome, len(items))
-	p.server.settle(p.server.hub.ctx, p.server.share(p.claims, items, outcomes), outcomes)
+	may := p.server.requests.items(p.claims, len(items))
 	var b []byte
-	for _, o := range outcomes {
+	for _, o := range p.server.publishMany(p.server.hub.ctx, p.claims, items, may) {
 		b = append(p.server.appendOutcome(b, o, p.c), '\n')
 	}
 	return p.write(b, pause)

@@ -140,7 +140,9 @@ func TestPublishStreamKeepsTheOrder(t *testing.T) {
 func TestPublishStreamEnds(t *testing.T) {
 	end := func(t *testing.T, p *publisher, code string) {
 		t.Helper()
-		var last struct{ End struct{ Error struct{ Code string } } }
+		var last struct {
+			End struct{ Error struct{ Code string } }
+		}
 		if err := json.Unmarshal([]byte(p.hear()), &last); err != nil || last.End.Error.Code != code {
 			t.Errorf("the end says %+v, %v; want %s", last, err, code)
 		}

@@ -55,6 +55,22 @@ func (q *requests) enter(claims *auth.Claims) (leave func(), err error) {
 	}, nil
 }
 
+// items counts items, each of which is a publish of its own, and returns how
+// many of them are within the limit: the first ones.
+func (q *requests) items(claims *auth.Claims, n int) (may int) {
+	if claims.APIKey || claims.Subject == "" {
+		return n
+	}
+	now := time.Now()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	limiter := q.user(claims.Subject, now).limiter
+	for may < n && limiter.AllowN(now, 1) {
+		may++
+	}
+	return may
+}
+
 // pass counts a request that is limited in another way while it lasts.
 func (q *requests) pass(claims *auth.Claims) error {
 	leave, err := q.enter(claims)

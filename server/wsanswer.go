@@ -8,11 +8,8 @@ import (
 
 // answer does what a message asks for.
 func (v *conversation) answer(raw []byte) {
-	if v.limit == nil {
-		v.limit = v.server.newMessageLimit()
-	}
 	m, err := readMessage(raw)
-	if refusal, goOn := v.limit.take(time.Now()); refusal != nil {
+	if refusal, goOn := v.count(); refusal != nil {
 		v.fail(m.ref, refusal)
 		if !goOn {
 			v.close(refusal)
@@ -26,6 +23,21 @@ func (v *conversation) answer(raw []byte) {
 		v.fail(m.ref, err)
 	}
 }
+
+// count counts a message, or refuses it, as [messageLimit.take] does.
+func (v *conversation) count() (refusal *apiError, goOn bool) {
+	if v.unlimited() {
+		return nil, true
+	}
+	if v.limit == nil {
+		v.limit = v.server.newMessageLimit()
+	}
+	return v.limit.take(time.Now())
+}
+
+// unlimited reports whether the peer is a server with an API key, which may
+// publish as fast as it goes.
+func (v *conversation) unlimited() bool { return v.claims != nil && v.claims.APIKey }
 
 func (v *conversation) do(m *message) error {
 	if m.kind == "auth" {

@@ -77,7 +77,7 @@ func (s *socket) heard(b []byte) (good int) {
 	case s.over != nil:
 	case s.tracker.wrong != "":
 		s.over = wrongFrame(s.tracker.wrong)
-	case s.tracker.flooded(now, framesPerMessage*v.server.limits.MessageBurst):
+	case !v.unlimited() && s.tracker.flooded(now, framesPerMessage*v.server.limits.MessageBurst):
 		s.over = errFlood
 		v.close(errFlood)
 		return 0
