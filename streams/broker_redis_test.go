@@ -52,7 +52,7 @@ func TestIDOrderIsRedisOrder(t *testing.T) {
 	})
 }
 
-const handLog, handHead = "runnel:{a}:log", "runnel:{a}:head"
+const handLog, handHead, handFork = "runnel:{a}:log", "runnel:{a}:head", "runnel:{a}:fork"
 
 // TestRedisDeletedByHand: holes in the middle, at both ends, and everywhere.
 func TestRedisDeletedByHand(t *testing.T) {

@@ -30,8 +30,9 @@ type channel struct {
 	pages      []*page    // oldest first
 	audiences  []audience // all subscriptions that are open
 	aheadSince time.Time
-	accounted  int // bytes of tail and pages that the broker's budget counts
-	paged      int // those of pages among them
+	fork       *Fork // seen, and to be noted again once something follows it
+	accounted  int   // bytes of tail and pages that the broker's budget counts
+	paged      int   // those of pages among them
 }
 
 // begun is the ready of all channels whose tail knows where they stand: one of
@@ -62,9 +63,12 @@ func (c *channel) Deliver(e *Event) {
 	switch c.tail.offer(e) {
 	case heardNew:
 		c.settle()
-		w := c.takeWaiting()
+		w, fork := c.takeWaiting(), c.followed()
 		c.mu.Unlock()
 		w.wake()
+		if fork != nil {
+			c.broker.refreshSoon(c)
+		}
 	case heardHole:
 		c.mu.Unlock()
 		c.broker.check(c)
@@ -99,6 +103,9 @@ func (c *channel) newest() ID {
 func (c *channel) differs(last ID) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.tail.newest == last {
+		c.aheadSince = time.Time{}
+	}
 	return !c.gone && c.tail.newest != last
 }
 

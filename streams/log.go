@@ -102,6 +102,9 @@ type Page struct {
 	Below ID
 	// More says that the limits ended the page, not the history.
 	More bool
+	// Forks are where the log is known to have lost what came next, oldest
+	// first; see [Fork].
+	Forks []Fork
 }
 
 // Retention says what a channel keeps. Engines may keep somewhat more.

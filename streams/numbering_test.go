@@ -1,6 +1,7 @@
 package streams
 
 import (
+	"maps"
 	"slices"
 	"sort"
 
@@ -16,10 +17,14 @@ type numbering struct {
 	all      []*Event // of the numbering as it is now, oldest first
 	kept     []*Event
 	told     []ID // every position a client was ever told, lost pasts included
+
+	forks  []Fork
+	common map[ID]ID   // of lost positions: the last ID that their past and the numbering have
+	noted  map[ID]bool // of lost positions: a fork says so
 }
 
 func newNumbering() *numbering {
-	l := &numbering{clock: 1000, base: ID{Ms: 1000}}
+	l := &numbering{clock: 1000, base: ID{Ms: 1000}, common: map[ID]ID{}, noted: map[ID]bool{}}
 	l.told = append(l.told, l.base)
 	return l
 }
@@ -37,21 +42,68 @@ func (l *numbering) append(n int) {
 		e := &Event{ID: ID{Ms: max(last.Ms, l.clock), N: last.N + 1}, Prev: last}
 		l.all, l.kept = append(l.all, e), append(l.kept, e)
 		l.told = append(l.told, e.ID)
+		for i := range l.forks {
+			if l.forks[i].Last == last {
+				l.forks[i].First = e.ID
+			}
+		}
 	}
 }
 
-// rollBack loses the last k events, retained or not. What comes then has a
-// later time.
-func (l *numbering) rollBack(k int) {
+// rollBack loses the last k events, retained or not, and the forks that were
+// noted after those that are left. What comes then has a later time, unless the
+// clock has gone back.
+func (l *numbering) rollBack(k int, clock uint64) (lost ID) {
+	lost = l.last()
 	l.all = l.all[:len(l.all)-k]
-	l.kept = slices.DeleteFunc(l.kept, func(e *Event) bool { return l.last().Less(e.ID) })
-	l.clock++
+	last := l.last()
+	l.kept = slices.DeleteFunc(l.kept, func(e *Event) bool { return last.Less(e.ID) })
+	l.forks = slices.DeleteFunc(l.forks, func(f Fork) bool { return f.First.IsZero() || last.Less(f.First) })
+	for _, p := range l.told {
+		if was, ok := l.common[p]; last.Less(p) && (!ok || !was.Less(last)) {
+			l.common[p], l.noted[p] = last, false
+		}
+	}
+	l.clock = clock
+	return lost
+}
+
+// note has somebody see the rollback just now who stood at lost.
+func (l *numbering) note(lost ID) {
+	last := l.last()
+	if !last.Less(lost) {
+		return
+	}
+	was := len(l.forks)
+	if l.forks = addFork(l.forks, Fork{Last: last, Lost: lost}); len(l.forks) == was && was == maxForks {
+		for p := range l.noted {
+			l.noted[p] = l.noted[p] && !l.common[p].Less(l.forks[0].Last)
+		}
+	}
+	for p, common := range l.common {
+		if common == last && (p.Ms < l.clock || !lost.Less(p) && p.N <= lost.N) {
+			l.noted[p] = true
+		}
+	}
+}
+
+// noteLate has another node see that lost was lost when others may have noted
+// it and what follows the fork may be gone.
+func (l *numbering) noteLate(lost ID) {
+	for _, f := range l.forks {
+		if f.Last == l.common[lost] {
+			l.forks = addFork(l.forks, Fork{Last: f.Last, Lost: lost})
+			return
+		}
+	}
 }
 
 // begin loses everything and begins anew.
 func (l *numbering) begin() {
 	l.clock += 5
-	l.base, l.baseLost, l.all, l.kept = ID{Ms: l.clock}, false, nil, nil
+	l.base, l.baseLost, l.all, l.kept, l.forks = ID{Ms: l.clock}, false, nil, nil, nil
+	clear(l.common)
+	clear(l.noted)
 	l.told = append(l.told, l.base)
 }
 
@@ -67,7 +119,7 @@ func (l *numbering) head() Head {
 func (l *numbering) page(q Query) Page {
 	at := sort.Search(len(l.kept), func(i int) bool { return !l.kept[i].ID.Less(q.From) })
 	to := min(len(l.kept), at+q.Events)
-	p := Page{Head: l.head(), Events: l.kept[at:to], More: to < len(l.kept)}
+	p := Page{Head: l.head(), Events: l.kept[at:to], More: to < len(l.kept), Forks: l.forks}
 	if at > 0 {
 		p.Below = l.kept[at-1].ID
 	}
@@ -75,7 +127,22 @@ func (l *numbering) page(q Query) Page {
 }
 
 func (l *numbering) place(p ID, events int) standing {
-	return place("a", p, l.page(after(p, events, 1<<20)))
+	s := place("a", p, l.page(after(p, events, 1<<20)))
+	if s.fork == nil {
+		return s
+	}
+	return l.place(s.fork.Last, events).lostBefore("a", p)
+}
+
+// resumes is where a client goes on that has all up to p: before the next event
+// that there is.
+func (l *numbering) resumes(p ID) ID {
+	for _, e := range l.kept {
+		if p.Less(e.ID) {
+			return e.Prev
+		}
+	}
+	return l.last()
 }
 
 // knows returns how many events of the numbering stand up to p, and whether p
@@ -112,7 +179,15 @@ func (l *numbering) actions() map[string]func(*rapid.T) {
 			l.baseLost = len(l.all) > 0 // an empty channel gets a new one
 		},
 		"roll back": func(t *rapid.T) {
-			l.rollBack(rapid.IntRange(0, len(l.all)).Draw(t, "k"))
+			l.rollBack(rapid.IntRange(0, len(l.all)).Draw(t, "k"), l.clock+1)
+		},
+		"roll back and see": func(t *rapid.T) {
+			l.note(l.rollBack(rapid.IntRange(0, len(l.all)).Draw(t, "k"), l.clock+1))
+		},
+		"see it late": func(t *rapid.T) {
+			if lost := slices.SortedFunc(maps.Keys(l.common), ID.Compare); len(lost) > 0 {
+				l.noteLate(rapid.SampledFrom(lost).Draw(t, "lost"))
+			}
 		},
 	}
 }

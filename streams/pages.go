@@ -160,11 +160,22 @@ func (c *channel) serve(p ID, asked uint64, st standing) *wakeup {
 func (b *Broker) readAt(channel string, p ID) (standing, error) {
 	ctx, cancel := context.WithTimeout(b.ctx, readTimeout)
 	defer cancel()
+	return b.standingAt(ctx, channel, p)
+}
+
+// standingAt reads what follows a position; for one that was lost, what follows
+// its fork, which is below it and may have been lost at an earlier one.
+func (b *Broker) standingAt(ctx context.Context, channel string, p ID) (standing, error) {
 	page, err := b.read(ctx, channel, after(p, pageEvents, pageBytes))
 	if err != nil {
 		return standing{}, err
 	}
-	return place(channel, p, page), nil
+	st := place(channel, p, page)
+	if st.fork == nil {
+		return st, nil
+	}
+	st, err = b.standingAt(ctx, channel, st.fork.Last)
+	return st.lostBefore(channel, p), err
 }
 
 // read asks the log for a page, waiting for its turn.

@@ -6,6 +6,7 @@ type standing struct {
 	from   ID       // where events begin: the position, or the gap's new one
 	events []*Event // what follows, without a hole
 	ahead  bool     // the position is above all the log has
+	fork   *Fork    // where the position was lost: what follows it is what follows fork.Last
 	last   ID       // the last ID the log assigned
 }
 
@@ -17,8 +18,13 @@ func after(p ID, events, bytes int) Query {
 
 // place says where position p of a channel stands, by the page that the log
 // returned for after(p): the one place that decides what is missing and why.
+// With a fork it says no more than that.
 func place(channel string, p ID, page Page) standing {
 	s := standing{from: p, last: page.Last}
+	if f, lost := page.forkOf(p); lost {
+		s.fork = &f
+		return s
+	}
 	if len(page.Events) == 0 {
 		placeAtEnd(channel, p, page, &s)
 		return s
@@ -92,6 +98,20 @@ func rolledBack(channel string, p, last ID) standing {
 		last: last,
 		gap:  &Gap{Channel: channel, After: p, Last: last, Missed: MissedUnknown, Reason: Rollback},
 	}
+}
+
+// lostBefore is the standing of position p that was lost at a fork, by that of
+// the fork's last common ID.
+func (s standing) lostBefore(channel string, p ID) standing {
+	if s.ahead {
+		s.from = p // the fork is being lost itself: p is to be asked again
+		return s
+	}
+	s.gap = &Gap{Channel: channel, After: p, Last: s.from, Missed: MissedUnknown, Reason: Rollback}
+	if len(s.events) > 0 {
+		s.gap.Resumed = s.events[0].ID
+	}
+	return s
 }
 
 // contiguous is the beginning of events in which each names the one before.

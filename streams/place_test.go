@@ -87,9 +87,23 @@ func checkKnown(t *rapid.T, l *numbering, p ID, n int, s standing) {
 	}
 }
 
+// checkNoted: p is from a past that was lost, and somebody saw it.
+func checkNoted(t *rapid.T, l *numbering, p ID, s standing) {
+	if s.ahead {
+		s = rolledBack("a", p, s.last)
+	}
+	if s.gap == nil || s.gap.Reason != Rollback || s.from != l.resumes(l.common[p]) {
+		t.Fatalf("%v was lost after %v: on from %v, %+v; forks %v, kept from %v", p, l.common[p], s.from, s.gap, l.forks, l.resumes(ID{}))
+	}
+}
+
 // checkLost: p is from a past that was lost. That may look like events that
 // were trimmed only where the log holds nothing that proves it.
 func checkLost(t *rapid.T, l *numbering, p ID, s standing) {
+	if l.noted[p] {
+		checkNoted(t, l, p, s)
+		return
+	}
 	if s.ahead != l.last().Less(p) {
 		t.Fatalf("%v, the last is %v: ahead %v", p, l.last(), s.ahead)
 	}
@@ -112,6 +126,44 @@ func checkLost(t *rapid.T, l *numbering, p ID, s standing) {
 	if (proven || want == Unknown) && s.gap.Reason != want {
 		t.Fatalf("%v is lost: %+v", p, s.gap)
 	}
+}
+
+// TestPlaceClockBehind: the log that goes on has a clock that is behind, or the
+// one that was lost lived on for a while, so that IDs of both stand among each
+// other. Who comes from the lost past goes on at the fork, and passes over
+// nothing that is there, wherever its position would stand; who does not is
+// told a rollback at most, never a number that may be wrong.
+func TestPlaceClockBehind(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l := newNumbering()
+		some := func(what string) { l.append(rapid.IntRange(1, 6).Draw(t, what)); l.clock += 3 }
+		for range 3 {
+			some("before")
+		}
+		clock := l.clock
+		some("lost")
+		some("lost")
+		lost := l.rollBack(rapid.IntRange(1, len(l.all)).Draw(t, "k"), clock-rapid.Uint64Range(0, 9).Draw(t, "behind"))
+		l.note(lost)
+		fork := l.forks[0]
+		for range 6 {
+			some("after")
+			if rapid.Bool().Draw(t, "trim") {
+				l.kept = l.kept[rapid.IntRange(0, len(l.kept)).Draw(t, "n"):]
+			}
+			for _, p := range l.told {
+				s := l.place(p, 3)
+				n, known := l.knows(p)
+				gone := !slices.ContainsFunc(l.kept, func(e *Event) bool { return e.ID == p })
+				switch twice := gone && fork.Last.Less(p) && p.N <= lost.N; {
+				case !known:
+					checkNoted(t, l, p, s)
+				case !twice || s.gap == nil || s.gap.Reason != Rollback:
+					checkKnown(t, l, p, n, s)
+				}
+			}
+		}
+	})
 }
 
 // TestPlaceReadsOn has clients read on and on while things happen to the log:

@@ -72,6 +72,7 @@ type Redis struct {
 
 var (
 	_ Log    = (*Redis)(nil)
+	_ Forker = (*Redis)(nil)
 	_ sharer = (*Redis)(nil)
 )
 
@@ -197,6 +198,7 @@ type redisKeys string
 
 func (k redisKeys) log() string  { return "runnel:{" + string(k) + "}:log" }
 func (k redisKeys) head() string { return "runnel:{" + string(k) + "}:head" }
+func (k redisKeys) fork() string { return "runnel:{" + string(k) + "}:fork" }
 func (k redisKeys) live() string { return "runnel:{" + string(k) + "}:live" }
 
 func (k redisKeys) key(hash string) string { return "runnel:{" + string(k) + "}:key:" + hash }

@@ -16,6 +16,7 @@ import (
 // byHand is a broker over a Redis that somebody meddles with.
 type byHand struct {
 	t       *testing.T
+	server  *streamstest.RedisServer
 	plain   *redis.Client
 	options streams.BrokerOptions
 	broker  *streams.Broker
@@ -25,7 +26,7 @@ func newByHand(t *testing.T, o streams.BrokerOptions) *byHand {
 	server := streamstest.StartRedis(t)
 	o.Log, o.Node = openRedis(t, server), "a"
 	o.CheckEvery = cmp.Or(o.CheckEvery, 100*time.Millisecond)
-	h := &byHand{t: t, plain: plainClient(t, server), options: o}
+	h := &byHand{t: t, server: server, plain: plainClient(t, server), options: o}
 	h.begin()
 	t.Cleanup(func() { _ = h.broker.Close() })
 	return h

@@ -102,7 +102,7 @@ func parseStoredHead(v any) (Head, bool) {
 func readCall(channel string, args ...any) *scriptCall {
 	k := redisKeys(channel)
 	return &scriptCall{
-		keys:  []string{k.log(), k.head()},
+		keys:  []string{k.log(), k.head(), k.fork()},
 		first: k.live(),
 		args:  append([]any{seconds(headLife), seconds(baseLife)}, args...),
 	}
@@ -152,7 +152,7 @@ func parseValue(v any) (ID, error) {
 
 // parsePage reads the range script's answer.
 func parsePage(values []any, backward bool) (Page, error) {
-	if len(values) != 5 {
+	if len(values) != 6 {
 		return Page{}, fmt.Errorf("a page of %d values", len(values))
 	}
 	head, err := parseHead(values)
@@ -164,6 +164,9 @@ func parsePage(values []any, backward bool) (Page, error) {
 		return Page{}, err
 	}
 	page := Page{Head: head, Below: below, More: values[3] == int64(1)}
+	if page.Forks, err = parseForks(values[5]); err != nil {
+		return Page{}, err
+	}
 	entries, _ := values[4].([]any)
 	page.Events = make([]*Event, 0, len(entries))
 	for _, entry := range entries {

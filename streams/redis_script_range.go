@@ -3,7 +3,7 @@ package streams
 import "github.com/redis/go-redis/v9"
 
 // rangeScript returns a page: last, base, the entry below, whether there is
-// more, entries. ARGV: live name, life of the head in s, of a base alone in s,
+// more, entries, forks. ARGV: live name, life of the head in s, of a base alone in s,
 // from, "1" for backward, at most so many entries, so many bytes, and what to
 // add to the bytes of each. It reads in pieces, so that a page of large events
 // does not take a moment of everybody's Redis, and asks for the entry below
@@ -87,5 +87,5 @@ if not backward and from ~= '0-0' and not direct() then
   until not piece[1] or ours(piece[1])
   if piece[1] then below = piece[1][1] end
 end
-return {last, base, below, more, entries}
+return {last, base, below, more, entries, redis.call('GET', KEYS[3])}
 `)

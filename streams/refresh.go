@@ -61,30 +61,38 @@ func (b *Broker) refresh(c *channel) error {
 	if err != nil {
 		return err
 	}
-	c.take(from, page)
-	return nil
+	st := place(c.name, from, page)
+	if st.ahead && c.stillAhead() {
+		time.AfterFunc(aheadRetry, func() { b.check(c) })
+		return nil
+	}
+	if st.ahead || st.gap != nil && st.gap.Reason == Rollback {
+		if err := b.noteFork(ctx, c, from, page); err != nil {
+			return err
+		}
+	}
+	c.take(from, st, page)
+	return b.finishFork(ctx, c)
 }
 
-// take brings the tail up to a page that was read after position from. Events
-// may have come in meanwhile.
-func (c *channel) take(from ID, page Page) {
-	st := place(c.name, from, page)
+// take brings the tail up to a page that was read after position from, which
+// stands there as st says. Events may have come in meanwhile.
+func (c *channel) take(from ID, st standing, page Page) {
 	c.mu.Lock()
-	moved := c.tail.newest != from
+	hole := st.ahead || st.fork != nil || st.gap != nil
 	switch {
-	case st.ahead && !moved && c.stillAhead():
-		c.mu.Unlock()
-		time.AfterFunc(aheadRetry, func() { c.broker.check(c) })
-		return
-	case moved && (st.ahead || st.gap != nil):
+	case hole && c.tail.newest != from:
 		// What was read is about a position the tail has left.
 		c.mu.Unlock()
 		c.broker.check(c)
 		return
-	case st.ahead, st.gap != nil, page.More:
+	case hole, page.More:
 		// A hole, or too much to catch up with: the tail starts anew where the
 		// log is now, and every reader asks the log where it stands.
 		c.tail.reset(page.Last)
+		if hole {
+			c.pages = nil // they may be of a past that the log has lost
+		}
 	default:
 		for _, e := range st.events {
 			c.tail.offer(e)
@@ -104,6 +112,8 @@ func (c *channel) take(from ID, page Page) {
 // stillAhead reports whether the tail has been above the log for less than the
 // time in which that may be a passing matter.
 func (c *channel) stillAhead() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.aheadSince.IsZero() {
 		c.aheadSince = time.Now()
 	}

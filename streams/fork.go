@@ -1,0 +1,84 @@
+package streams
+
+import "context"
+
+// Fork is where a channel's numbering went on anew because the log had lost
+// what followed Last. Whoever was told a position of that lost past goes on
+// after Last. It is noted while it can still be seen: once the entries around
+// it have gone, a position of the lost past looks like one that was trimmed.
+type Fork struct {
+	Last  ID // the last ID that both have, the lost past and the numbering that went on
+	First ID // the ID that follows it now; zero when none did yet, or that was not to be seen
+	Lost  ID // the highest ID known of the lost past, zero when none is
+}
+
+// maxForks is how many forks a channel keeps, the newest: that many failovers
+// with loss, or on bolt restarts, within the 30 days for which the log knows
+// where a quiet channel stood. Each page of history carries them, so they have
+// to be few; what was lost at older ones is told as if it had been trimmed.
+const maxForks = 16
+
+// Forker is a log that can lose what it had while nodes follow it.
+type Forker interface {
+	// Fork notes that the channel's numbering went on anew after last, and that
+	// lost was of what it lost; from then on every page has the fork. It returns
+	// it as noted: without a First, because nothing followed yet or the log takes
+	// no writes for now, it is to be noted again once something did. The zero Fork
+	// means that last is lost, too.
+	Fork(ctx context.Context, channel string, last, lost ID) (Fork, error)
+}
+
+// lost reports whether p, which is not to be seen in the log, can have been
+// lost there. Between Last and First there is nothing else. Beyond First, where
+// a clock went back or the old log lived on for a while, both had IDs; those of
+// what went on have gone if p is not to be seen, so nothing tells it from them.
+func (f Fork) lost(p ID) bool {
+	if !f.Last.Less(p) {
+		return false
+	}
+	return p.Less(f.First) || f.Last.N < p.N && p.N <= f.Lost.N && !f.Lost.Less(p)
+}
+
+// forkOf returns the fork at which p was lost. Of several it is the first: who
+// goes on there passes over nothing.
+func (page *Page) forkOf(p ID) (Fork, bool) {
+	if len(page.Forks) == 0 || p.Less(page.Base) || page.shows(p) {
+		return Fork{}, false
+	}
+	for _, f := range page.Forks {
+		if f.lost(p) {
+			return f, true
+		}
+	}
+	return Fork{}, false
+}
+
+// shows reports whether the page, read for after(p), proves p to be a position
+// of the numbering.
+func (page *Page) shows(p ID) bool {
+	return p == page.Last || p == page.Below || len(page.Events) > 0 && page.Events[0].Prev == p
+}
+
+// addFork adds a fork, as it is to be seen now, to those of a channel, oldest
+// first. Those that stand above its Last and below what follows it are lost
+// themselves, and what was lost at them, too; those further up are newer.
+func addFork(forks []Fork, f Fork) []Fork {
+	var older, newer []Fork
+	for _, was := range forks {
+		switch {
+		case was.Last.Less(f.Last):
+			older = append(older, was)
+			continue
+		case was.Last == f.Last && f.First.IsZero() && f.Lost.Less(was.First):
+			f.First = was.First // it has gone since
+		case !f.First.IsZero() && !was.Last.Less(f.First):
+			newer = append(newer, was)
+			continue
+		}
+		if f.Lost.Less(was.Lost) {
+			f.Lost = was.Lost
+		}
+	}
+	all := append(append(older, f), newer...)
+	return all[max(0, len(all)-maxForks):]
+}
