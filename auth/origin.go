@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"runnel/strict"
 )
 
 // origin is a web page's origin (RFC 6454, section 4) in lower case, with the
@@ -176,8 +178,11 @@ func (r *rules) checkOrigin(req *http.Request, anyToo bool) error {
 	case p.none, r.own(req, p.origin), r.origins.lists(p.origin), anyToo && r.origins.any:
 		return nil
 	}
-	return refuse(ErrOrigin, "pages from %s are not allowed here; the hub's operator can allow them with --origin", p.text)
+	return refuse(ErrOrigin, "pages from %s are not allowed here; the hub's operator can allow them with --origin", strict.Cut(p.text, maxOriginShown))
 }
+
+// maxOriginShown is as long as a host's name and what stands around it can be.
+const maxOriginShown = 300
 
 // CheckOrigin is the rule for every WebSocket handshake: the request comes
 // from a page of the hub's own, an allowed one, or none. Else it is ErrOrigin.

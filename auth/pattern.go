@@ -3,6 +3,8 @@ package auth
 import (
 	"fmt"
 	"strings"
+
+	"runnel/strict"
 )
 
 // MaxPattern is how many bytes a pattern can have: twice a channel name.
@@ -29,11 +31,11 @@ func ParsePattern(s string) (Pattern, error) {
 	}
 	body, rest := strings.CutSuffix(s, "**")
 	if strings.Contains(body, "**") || rest && strings.HasSuffix(body, "*") {
-		return Pattern{}, fmt.Errorf(`in the channel pattern %q "**" has to be the end`, s)
+		return Pattern{}, fmt.Errorf(`in the channel pattern %s "**" has to be the end`, strict.Quote(s))
 	}
 	for i := range len(body) {
 		if c := body[i]; !nameByte(c) && c != '*' && (c != '$' || i > 0) {
-			return Pattern{}, fmt.Errorf("the channel pattern %q has a character that no channel name has: %q", s, c)
+			return Pattern{}, fmt.Errorf("the channel pattern %s has a character that no channel name has: %q", strict.Quote(s), c)
 		}
 	}
 	return Pattern{text: s, body: body, rest: rest}, nil

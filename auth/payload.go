@@ -82,7 +82,7 @@ func (r *rights) read(b json.RawMessage) error {
 	}
 	for name := range m {
 		if meant := rightNames.Meant(name); meant != "" {
-			return fmt.Errorf("is wrong: it knows no %q; %s is meant", name, meant)
+			return fmt.Errorf("is wrong: it knows no %s; %s is meant", strict.Quote(name), meant)
 		}
 	}
 	err = cmp.Or(
@@ -112,7 +112,7 @@ func members(b []byte) (object, error) {
 	m := make(object)
 	for name, value := range strict.Members(b) {
 		if _, twice := m[name]; twice {
-			return nil, fmt.Errorf("name %q twice", name)
+			return nil, fmt.Errorf("name %s twice", strict.Quote(name))
 		}
 		m[name] = value
 	}

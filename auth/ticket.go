@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"time"
+
+	"runnel/strict"
 )
 
 const (
@@ -92,7 +94,7 @@ func mayIssue(c *Claims, channels []string) error {
 	}
 	for _, channel := range channels {
 		if !c.MaySubscribe(channel) {
-			return refuse(ErrForbidden, "the token does not allow to read the channel %q", channel)
+			return refuse(ErrForbidden, "the token does not allow to read the channel %s", strict.Quote(channel))
 		}
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 
 	"runnel/auth"
 	"runnel/streams"
+	"runnel/strict"
 )
 
 // publication is what a client asks to have published, by whatever way: a
@@ -96,7 +97,7 @@ func eventType(name string) (string, error) {
 	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
 		return "", badRequest("an event type is UTF-8 without control characters")
 	case name == "open" || name == "error" || strings.HasPrefix(name, "runnel."):
-		return "", badRequest("the event type %q is reserved", name)
+		return "", badRequest("the event type %s is reserved", strict.Quote(name))
 	}
 	return name, nil
 }

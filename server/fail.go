@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"runnel/strict"
 )
 
 // fail answers a request with an error, if nothing was answered yet.
@@ -40,12 +42,16 @@ func (s *Server) note(c echo.Context, e *apiError) {
 	s.logFailure(c.Request(), requestID(c), e)
 }
 
+// maxLogged is how much of a path a log line shows: more than those of the hub
+// have, and clients may send 16 KiB.
+const maxLogged = 256
+
 // logFailure logs what is not the client's own doing. A log that is away
 // fails every request: one line a second says so, the metrics count the rest.
 func (s *Server) logFailure(r *http.Request, requestID string, e *apiError) {
 	line := func() {
 		s.log.LogAttrs(context.Background(), slog.LevelError, "request failed",
-			slog.String("request_id", requestID), slog.String("method", r.Method), slog.String("path", r.URL.Path),
+			slog.String("request_id", requestID), slog.String("method", r.Method), slog.String("path", strict.Cut(r.URL.Path, maxLogged)),
 			slog.String("code", e.code), slog.Any("cause", e.cause))
 	}
 	switch {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"strings"
 	"unicode/utf8"
 
 	"runnel/spelling"
@@ -51,7 +52,7 @@ func readMembers(raw []byte, members []member) error {
 		case m == nil:
 			return unknownMember(members, name)
 		case m.given:
-			return badRequest("%q comes twice", name)
+			return badRequest("%s comes twice", strict.Quote(name))
 		}
 		m.given = true
 		if err := m.set(value); err != nil {
@@ -68,9 +69,9 @@ func unknownMember(members []member, name string) error {
 		names[i] = members[i].name
 	}
 	if meant := spelling.Of(names...).Meant(name); meant != "" {
-		return badRequest("there is no member %q; %s is meant", name, meant)
+		return badRequest("there is no member %s; %s is meant", strict.Quote(name), meant)
 	}
-	return badRequest("there is no member %q", name)
+	return badRequest("there is no member %s", strict.Quote(name))
 }
 
 func memberOf(members []member, name string) *member {
@@ -95,7 +96,8 @@ func (m *member) set(value []byte) (err error) {
 		err = json.Unmarshal(value, place)
 	}
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return badRequest("%q cannot be a JSON %s", m.name, wrong.Value)
+		kind, _, _ := strings.Cut(wrong.Value, " ") // behind a number's stands the number
+		return badRequest("%q cannot be a JSON %s", m.name, kind)
 	}
 	if err != nil {
 		return badRequest("not a JSON object")

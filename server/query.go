@@ -9,6 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"runnel/spelling"
+	"runnel/strict"
 )
 
 // parameters are all that a query of ours can have, on any route.
@@ -103,7 +104,7 @@ func checkNames(r *http.Request) error {
 			continue // who reads the query says so
 		}
 		if meant := parameters.Meant(name); meant != "" {
-			return badRequest("%q is no parameter of the hub's; %s is", name, meant)
+			return badRequest("%s is no parameter of the hub's; %s is", strict.Quote(name), meant)
 		}
 	}
 	return nil

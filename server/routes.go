@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"runnel/strict"
 )
 
 // routes makes the public surface.
@@ -164,7 +166,7 @@ func (s *Server) logRequest(c echo.Context, began time.Time) {
 		return
 	}
 	s.log.LogAttrs(r.Context(), slog.LevelDebug, "request",
-		slog.String("request_id", requestID(c)), slog.String("method", r.Method), slog.String("path", r.URL.Path),
+		slog.String("request_id", requestID(c)), slog.String("method", r.Method), slog.String("path", strict.Cut(r.URL.Path, maxLogged)),
 		slog.Int("status", c.Response().Status), slog.Int64("bytes", c.Response().Size),
 		slog.Duration("took", time.Since(began)), slog.String("client", s.clientIP(r).String()))
 }

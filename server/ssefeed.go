@@ -7,6 +7,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"runnel/auth"
+	"runnel/streams"
 )
 
 // openSSE answers with a feed over the channels.
@@ -138,8 +139,12 @@ func (s *Server) refuseSSE(c echo.Context, start beginning, err error) error {
 	return c.Blob(http.StatusOK, "text/event-stream; charset=utf-8", b)
 }
 
-// safeID returns a position as it was given, unless it could not be an ID.
+// safeID returns a position as it was given, unless it could not be an ID: it
+// would break the line, or is longer than any cursor.
 func safeID(given string) []byte {
+	if len(given) > streams.MaxCursorLength {
+		return nil
+	}
 	for i := range len(given) {
 		if given[i] < ' ' || given[i] > '~' {
 			return nil

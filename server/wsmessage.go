@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"runnel/streams"
+	"runnel/strict"
 )
 
 // message is what a client sends over a WebSocket: a publication and the
@@ -60,7 +61,7 @@ func readMessage(raw []byte) (*message, error) {
 func (m *message) checkMembers(members []member) error {
 	known, ok := allowed[m.kind]
 	if !ok {
-		return badRequest("there is no message type %q", m.kind)
+		return badRequest("there is no message type %s", strict.Quote(m.kind))
 	}
 	for _, each := range members {
 		if each.given && each.name != "type" && each.name != "ref" && !slices.Contains(known, each.name) {

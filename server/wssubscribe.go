@@ -70,6 +70,9 @@ func (v *conversation) subscribe(ref json.RawMessage, channel string, start stre
 }
 
 func (v *conversation) doUnsubscribe(m *message) error {
+	if err := streams.ValidChannel(m.channel); err != nil {
+		return err
+	}
 	if !v.feed.unsubscribe(m.channel, unsubscribed(m.ref, m.channel, "")) {
 		return fault(codeNotFound, "not subscribed to "+m.channel)
 	}

@@ -27,10 +27,10 @@ type cursorKey [6]byte
 // MaxCursor is how many channels a cursor can hold.
 const MaxCursor = 32
 
-const (
-	cursorVersion   = 1
-	maxCursorLength = 1024
-)
+// MaxCursorLength is how many bytes a cursor takes as text: proxies cap headers.
+const MaxCursorLength = 1024
+
+const cursorVersion = 1
 
 // ErrBadCursor is returned for text that is not a cursor.
 var ErrBadCursor = errors.New("not a cursor of a feed over several channels")
@@ -43,7 +43,7 @@ func keyOf(channel string) cursorKey {
 // ParseCursor reads what String wrote. Any other text is ErrBadCursor.
 func ParseCursor(s string) (Cursor, error) {
 	var c Cursor
-	if len(s) > maxCursorLength {
+	if len(s) > MaxCursorLength {
 		return c, ErrBadCursor
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)

@@ -109,7 +109,7 @@ func TestCursorRefused(t *testing.T) {
 		"longer than need be":  cursorText(cursorVersion, []byte("abcdef\x85\x00\x03")),
 		"too many channels":    cursorText(cursorVersion, append([]byte(nil), decoded(t, full.String())[1:]...), markOf("abcdef", 5, 3)),
 		"one byte too many":    cursorText(cursorVersion, markOf("abcdef", 5, 3), []byte("g")),
-		"longer than a header": strings.Repeat("A", maxCursorLength+1),
+		"longer than a header": strings.Repeat("A", MaxCursorLength+1),
 	} {
 		if c, err := ParseCursor(s); err != ErrBadCursor || len(c.marks) > 0 {
 			t.Errorf("%s: %+v, %v", name, c, err)
