@@ -109,6 +109,28 @@ func TestOperatorPages(t *testing.T) {
 	d.clean()
 }
 
+// TestOperatorStored: channels that nobody reads are listed too, and a name
+// that nobody ever used is said to be one.
+func TestOperatorStored(t *testing.T) {
+	t.Parallel()
+	hub := hubtest.Start(t, "--store", streamstest.StartRedis(t).URL())
+	for i := range 3 {
+		(&publisher{t: t, url: hub.URL, channel: fmt.Sprint("quiet:", i)}).publish(i + 1)
+	}
+	d := openPage(t, hub, "/operator")
+	d.until("a list", live+` && document.querySelector("#channels th")?.textContent === "Channel"`)
+	d.set(`#channels input`, "quiet:")
+	d.run(`(() => { const s = document.querySelector("#channels select"); s.value = "stored"; s.dispatchEvent(new Event("change")); })()`)
+	d.until("those that nobody reads", `[...document.querySelectorAll("#channels tbody tr")].map((row) => [...row.cells].slice(0, 3).map((cell) => cell.textContent).join(" ")).join() === "quiet:0 1 0,quiet:1 2 0,quiet:2 3 0"`)
+	d.click(`#channels [data-channel="quiet:2"]`)
+	d.until("its events", `document.querySelectorAll("#channel li").length === 3`)
+	d.until("it was used", `document.querySelector('#channel [data-part="facts"] dd')?.textContent === "3" && document.querySelector('#channel [data-part="unused"]').textContent === ""`)
+	d.set(`#channel input[name="channel"]`, "quite:2")
+	d.click(`#channel form.link button`)
+	d.until("it was not", `document.querySelector('#channel [data-part="unused"]').textContent === "Nobody has ever published to this name, and nobody but this page reads it there: is it spelt right?"`)
+	d.clean()
+}
+
 // TestOperatorToken: with keys the page asks for a token, which stands in no
 // URL, and says what the token does not allow.
 func TestOperatorToken(t *testing.T) {

@@ -145,6 +145,7 @@ var known = []struct {
 	{streams.ErrBadChannel, fault(codeBadRequest, "")},
 	{streams.ErrBadID, fault(codeBadRequest, "")},
 	{streams.ErrBadCursor, fault(codeBadRequest, "")},
+	{streams.ErrBadPlace, fault(codeBadRequest, "")},
 	{streams.ErrKeyReused, fault(codeConflict, streams.ErrKeyReused.Error())},
 	{streams.ErrUnknownOutcome, fault(codeUnknownOutcome, "the log did not answer; perhaps the event was published. Repeat it with the same idempotency key")},
 	{streams.ErrUnavailable, fault(codeUnavailable, "the log cannot be reached")},

@@ -4,22 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/url"
-	"strconv"
 
 	"github.com/labstack/echo/v4"
 
 	"runnel/streams"
 )
 
-const (
-	defaultChannels = 100
-	maxChannels     = 1000
-
-	// maxReaders is how many readers of a channel are told: enough to find a
-	// slow one among, and an answer of a few dozen kilobytes.
-	maxReaders = 200
-)
+// maxReaders is how many readers of a channel are told: enough to find a
+// slow one among, and an answer of a few dozen kilobytes.
+const maxReaders = 200
 
 // nodeRoutes are what operators ask about a node.
 func nodeRoutes(e *echo.Echo, s *Server, m ...echo.MiddlewareFunc) {
@@ -46,48 +39,9 @@ func here(st streams.ChannelState) hereJSON {
 	return hereJSON{st.Readers, orNull(st.Last), st.Events, st.Bytes, st.Behind}
 }
 
-// channelJSON is a channel in a list.
-type channelJSON struct {
-	Channel string `json:"channel"`
-	hereJSON
-}
-
-// listChannels is GET /channels.
-func (s *Server) listChannels(c echo.Context) error {
-	query, err := readQuery(c.Request())
-	if err != nil {
-		return err
-	}
-	limit, err := channelLimit(query)
-	if err != nil {
-		return err
-	}
-	page, more := s.broker.Channels(query.Get("prefix"), query.Get("after"), limit)
-	found := make([]channelJSON, 0, len(page))
-	for _, st := range page {
-		found = append(found, channelJSON{st.Name, here(st)})
-	}
-	return answerJSON(c, struct {
-		Node     string        `json:"node"`
-		Channels []channelJSON `json:"channels"`
-		More     bool          `json:"more"`
-	}{s.node, found, more})
-}
-
-func channelLimit(query url.Values) (int, error) {
-	text := query.Get("limit")
-	if text == "" {
-		return defaultChannels, nil
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > maxChannels {
-		return 0, badRequest("limit is a number from 1 to %d", maxChannels)
-	}
-	return n, nil
-}
-
 // logJSON is what the log has of a channel.
 type logJSON struct {
+	Used   bool    `json:"used"` // it has had an event, as far as the log remembers
 	Base   *string `json:"base"`
 	First  *string `json:"first"`
 	Last   *string `json:"last"`
@@ -130,7 +84,7 @@ func (s *Server) showChannel(c echo.Context) error {
 	}
 	shown := shownChannel{
 		Channel: channel, Node: s.node,
-		Log: logJSON{orNull(kept.Base), orNull(kept.First), orNull(kept.Last), kept.Events()},
+		Log: logJSON{kept.Last.N > 0, orNull(kept.Base), orNull(kept.First), orNull(kept.Last), kept.Events()},
 	}
 	if state, followed := s.broker.Channel(channel); followed {
 		known := here(state)

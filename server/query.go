@@ -26,6 +26,7 @@ var parameters = spelling.Of(
 	"prefix",
 	"rewind",
 	"since",
+	"stored",
 	"stream",
 	"ticket",
 	"wait",

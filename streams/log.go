@@ -46,6 +46,13 @@ type Log interface {
 	// consistent view: head, neighbours and events belong together.
 	Range(ctx context.Context, channel string, q Query) (Page, error)
 
+	// Stored lists the channels that ever had an event and are not forgotten,
+	// a page at a time, each for a bounded amount of work. A page may have
+	// fewer channels than the limit, or none, and yet not be the last; it may
+	// have somewhat more, and a channel may be on two pages. Only a place that the
+	// log gave is a good one: any other may be ErrBadPlace.
+	Stored(ctx context.Context, l Listing) (Stored, error)
+
 	// Follow has f hear of the channel from now on, until stop. It calls
 	// f.Resync once it does hear, and again whenever it may have missed
 	// something; whoever then reads the log has missed nothing. It returns at

@@ -21,7 +21,7 @@ func TestRedisAccess(t *testing.T) {
 	err := plain.Do(t.Context(), "ACL", "SETUSER", "hub", "on", ">s3cret/word", "~runnel:*", "&runnel:*",
 		"+hello", "+auth", "+ping", "+select", "+info", "+eval", "+evalsha", "+time", "+get", "+mget", "+getex", "+set",
 		"+ttl", "+expire", "+pexpire", "+xadd", "+xtrim", "+xrange", "+xrevrange", "+xinfo|stream",
-		"+publish", "+subscribe", "+unsubscribe", "+wait").Err()
+		"+publish", "+subscribe", "+unsubscribe", "+wait", "+scan", "+xlen").Err()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,6 +36,9 @@ func TestRedisAccess(t *testing.T) {
 	read(t, log, "a", everything)
 	if _, err := log.Heads(t.Context(), []string{"a", "b"}); err != nil {
 		t.Fatal(err)
+	}
+	if page, err := log.Stored(t.Context(), streams.Listing{Limit: 10}); err != nil || len(page.Channels) != 1 {
+		t.Fatal(page, err)
 	}
 	if ok, err := log.SwapRecord(t.Context(), "r", nil, []byte("v"), time.Minute); !ok || err != nil {
 		t.Fatal(ok, err)

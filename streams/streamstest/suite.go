@@ -18,7 +18,7 @@ import (
 // before, so closing a log twice must be harmless.
 func Run(t *testing.T, open func(t *testing.T) streams.Log) {
 	for _, part := range []map[string]func(fixture){
-		appendTests, rangeTests, headTests, keyTests, retentionTests, followTests, concurrencyTests, closeTests, modelTests,
+		appendTests, rangeTests, headTests, keyTests, retentionTests, followTests, concurrencyTests, closeTests, modelTests, storedTests,
 	} {
 		for name, test := range part {
 			t.Run(name, func(t *testing.T) { test(fixture{t: t, TB: t, ctx: t.Context(), log: open(t)}) })

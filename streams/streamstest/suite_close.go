@@ -29,6 +29,9 @@ func testClosedRefuses(f fixture) {
 	if _, err := f.log.Heads(f.ctx, []string{"a"}); !errors.Is(err, streams.ErrClosed) {
 		f.Fatalf("Heads: %v", err)
 	}
+	if _, err := f.log.Stored(f.ctx, streams.Listing{Limit: 1}); !errors.Is(err, streams.ErrClosed) {
+		f.Fatalf("Stored: %v", err)
+	}
 	e := &ear{}
 	f.log.Follow("a", e)()
 }

@@ -42,7 +42,7 @@ export function showChannel(element, { isChosen, refused }) {
     part.told.textContent = "";
     part.older.hidden = true;
     part.inside.hidden = false;
-    part.outcome.textContent = "";
+    part.outcome.textContent = part.unused.textContent = "";
     const feed = new Feed([channel], { rewind }, {
       state: states(element, part.status),
       event: (event) => append(event, false),
@@ -92,6 +92,8 @@ function look(part, { log, here, readers, more, node }, connected) {
   ]);
   part.readers.replaceChildren(...readers.map((reader) =>
     row(reader.user ?? (reader.key ? `key ${reader.key}` : "–"), reader.transport, whole(reader.lag), make("span", reader.position, "mono id"), make("span", reader.connection ?? "–", "mono"))));
+  const alone = readers.length <= (connected === node ? 1 : 0);
+  part.unused.textContent = log.used ? "" : `Nobody has ever published to this name${alone ? ", and nobody but this page reads it there: is it spelt right?" : "."}`;
   const others = more ? `; only the first ${readers.length} are shown` : "";
   const page = connected === node ? "This page is one of them." : connected && `This page reads on node ${connected}.`;
   part.told.textContent = `As node ${node} sees it${others}. ${page}`;

@@ -1,19 +1,39 @@
-// The channels that the answering node follows, a page at a time.
+// Channels, a page at a time: those that the answering node follows, or all
+// that its store has.
 
 import { ask } from "./session.js";
 import { answered, every, make, parts, row, whole } from "./show.js";
 
 const pageSize = 25;
+const lists = {
+  read: {
+    heads: ["Channel", "Readers", "Behind", "In memory", "Last event"],
+    which: "Read on node",
+    when: " now or a moment ago",
+    pause: 2000,
+    cells: ({ readers, lag, tail_events: events, tail_bytes: bytes, last_event_id: last }) =>
+      [whole(readers), make("span", whole(lag), lag > 0 ? "alarm" : ""), `${whole(events)} (${whole(bytes / 1024)} KiB)`, id(last)],
+  },
+  stored: {
+    heads: ["Channel", "Events stored", "Readers there", "Last event"],
+    which: "In the store, read or not, as told by node",
+    when: "",
+    pause: 20_000, // it costs the store more
+    cells: ({ readers, events, last_event_id: last }) => [whole(events), whole(readers), id(last)],
+  },
+};
 
 export function showChannels(element, { choose, isChosen, refused }) {
   const part = parts(element);
+  let list = lists.read;
   let after = "";
-  let last = "";
+  let next = null;
   let shown = "";
+  let due = 0; // when to ask again
 
   const show = (answer) => {
     answered(part, answer.node, isChosen);
-    last = answer.channels.at(-1)?.channel ?? "";
+    next = answer.next;
     part.first.hidden = after === "";
     part.next.hidden = !answer.more;
     part.told.textContent = counted(answer.channels.length, answer.more);
@@ -22,37 +42,56 @@ export function showChannels(element, { choose, isChosen, refused }) {
     if (text === shown) return;
     shown = text;
     const focused = document.activeElement?.dataset.channel;
-    part.rows.replaceChildren(...answer.channels.map((channel) => line(channel, choose)));
+    part.rows.replaceChildren(...answer.channels.map((channel) => row(button(channel.channel, choose), ...list.cells(channel))));
     if (focused) part.rows.querySelector(`[data-channel="${CSS.escape(focused)}"]`)?.focus();
   };
   const polling = every(2000, async () => {
+    if (Date.now() < due) return;
+    const asked = list;
+    due = Date.now() + asked.pause - 100;
     const query = new URLSearchParams({ prefix: part.prefix.value.trim(), after, limit: pageSize });
-    await ask(`/channels?${query}`).then(show, (error) => {
+    if (asked === lists.stored) query.set("stored", "true");
+    await ask(`/channels?${query}`).then((answer) => asked === list && show(answer), (error) => {
       part.told.textContent = error.message;
       refused(error);
     });
   });
   const turn = (to) => {
     after = to;
+    due = 0;
     polling.now();
   };
+  const take = (name) => {
+    list = lists[name];
+    part.which.textContent = list.which;
+    part.when.textContent = list.when;
+    part.heads.replaceChildren(...list.heads.map((text) => Object.assign(make("th", text), { scope: "col" })));
+    part.rows.replaceChildren();
+    shown = "";
+    turn("");
+  };
+  part.list.onchange = () => take(part.list.value);
   part.prefix.oninput = () => turn("");
   part.first.onclick = () => turn("");
-  part.next.onclick = () => turn(last);
+  part.next.onclick = () => turn(next);
+  take(part.list.value);
   return polling.stop;
 }
 
+// counted says what stands there; a store without an order of names can have an
+// empty page before others.
 function counted(shown, more) {
-  if (shown === 0) return "None.";
+  if (shown === 0) return more ? "None on this page; there may be more on the next." : "None.";
   const channels = shown === 1 ? "1 channel" : `${shown} channels`;
   return more ? `${channels}, and more on the next page.` : `${channels}.`;
 }
 
-function line({ channel, readers, lag, tail_events: events, tail_bytes: bytes, last_event_id: last }, choose) {
-  const button = make("button", channel);
-  button.type = "button";
-  button.dataset.channel = channel;
-  button.addEventListener("click", () => choose(channel));
-  const behind = make("span", whole(lag), lag > 0 ? "alarm" : "");
-  return row(button, whole(readers), behind, `${whole(events)} (${whole(bytes / 1024)} KiB)`, last && make("span", last, "mono id"));
+function button(channel, choose) {
+  const made = make("button", channel);
+  made.type = "button";
+  made.dataset.channel = channel;
+  made.addEventListener("click", () => choose(channel));
+  return made;
 }
+
+const id = (last) => last && make("span", last, "mono id");
