@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-const feedWelcome = "retry: 1\n\nevent: runnel.welcome\ndata: {\"type\":\"welcome\",\"connection\":\"c\",\"node\":\"n\",\"heartbeat\":25}\nid: %s\n\n"
+const feedWelcome = "retry: 1\nevent: runnel.welcome\ndata: {\"type\":\"welcome\",\"connection\":\"c\",\"node\":\"n\",\"heartbeat\":25}\nid: %s\n\n"
 
 // newFeed serves the texts one request after another, each with a clean end.
 func newFeed(t *testing.T, texts ...string) *httptest.Server {

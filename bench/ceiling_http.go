@@ -58,7 +58,7 @@ func (p *plain) connection(conn net.Conn) {
 var created = []byte("HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}")
 
 func (p *plain) feed(conn net.Conn, q request) {
-	head := "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+	head := "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 	if q.key != "" {
 		sum := sha1.Sum([]byte(q.key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) // RFC 6455, section 4.2.2
 		head = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: " +

@@ -88,7 +88,7 @@ func (j *job) deliver(sockets []*outlet) []*outlet {
 			b = ws
 		} else {
 			if sse == nil {
-				sse = appendBlock(nil, j.data, j.id)
+				sse = appendChunk(nil, j.data, j.id)
 			}
 			b = sse
 		}
@@ -99,6 +99,14 @@ func (j *job) deliver(sockets []*outlet) []*outlet {
 		live = append(live, o)
 	}
 	return live
+}
+
+// appendChunk appends an event as the hub writes it: a block, in a chunk of its
+// own.
+func appendChunk(b, data []byte, id int) []byte {
+	block := appendBlock(nil, data, id)
+	b = append(strconv.AppendInt(b, int64(len(block)), 16), "\r\n"...)
+	return append(append(b, block...), "\r\n"...)
 }
 
 func appendBlock(b, data []byte, id int) []byte {
@@ -161,7 +169,7 @@ func (p *plain) subscribe(name string, o *outlet, after int) {
 			if data := t.history[n%kept]; o.ws {
 				first = appendFrame(first, data)
 			} else {
-				first = appendBlock(first, data, n)
+				first = appendChunk(first, data, n)
 			}
 		}
 	}

@@ -31,10 +31,7 @@ func reader(t interface{ Cleanup(func()) }, l *loop, transport string) (*subscri
 var encoders = map[string][]func(b, data []byte, n int) []byte{
 	"sse": {
 		appendBlock,
-		func(b, data []byte, n int) []byte { // chunked
-			block := appendBlock(nil, data, n)
-			return append(append(append(b, "12c\r\n"...), block...), "\r\n"...)
-		},
+		appendChunk,
 		func(b, data []byte, n int) []byte { return append(appendBlock(b, data, n), ": quiet\n\n"...) },
 	},
 	"ws": {

@@ -11,9 +11,13 @@ import (
 	"time"
 )
 
+// Ways in which a connection ends. The hub cuts a feed that is to be opened
+// again; one that it has ended is opened again, too: a proxy may make a proper
+// end of a cut, and the hub itself says when there is no use.
 var (
 	errEnded    = errors.New("the hub ended the feed")
 	errCut      = errors.New("the connection was cut")
+	errDraining = errors.New("the node is draining")
 	errSilent   = errors.New("the hub has been silent for too long")
 	errTooLarge = &Error{Code: "too_large", Message: "an event is larger than the client accepts (Options.MaxEvent)"}
 )

@@ -134,7 +134,7 @@ func saysError(status int, code string, header ...string) http.HandlerFunc {
 }
 
 func welcome(id string) string {
-	return "retry: 3\n\nevent: runnel.welcome\n" +
+	return "retry: 3\nevent: runnel.welcome\n" +
 		`data: {"type":"welcome","connection":"c1","user":"u1","node":"n1","heartbeat":25}` +
 		"\nid: " + id + "\n\n"
 }

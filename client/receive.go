@@ -13,7 +13,7 @@ func (c *connection) take(m *message) error {
 	if m.retry > 0 {
 		c.feed.retry = m.retry
 	}
-	if len(m.data) == 0 { // retry alone: an event's data is never empty
+	if len(m.data) == 0 { // none of the hub's blocks is without data
 		return nil
 	}
 	if err := c.dispatch(m); err != nil {
@@ -34,6 +34,8 @@ func (c *connection) dispatch(m *message) error {
 		return c.gap(m)
 	case "runnel.expiring":
 		c.feed.client.tokens.drop(c.ctx, c.feed.token) // for the next connection
+	case "runnel.draining":
+		c.cancel(errDraining) // its retry counts; nothing more comes
 	case "runnel.error":
 		c.refused(m)
 	default:

@@ -113,6 +113,7 @@ func TestResume(t *testing.T) {
 		says(http.StatusBadGateway, "<html>"),
 		sends("retry: 5\nevent: runnel.error\ndata: {\"error\":{\"code\":\"unavailable\",\"message\":\"draining\"}}\nid: 1000-1\n\n"),
 		sends(""),
+		holds(welcome("1000-1")+"retry: 4\nevent: runnel.draining\ndata: {\"retry\":4}\n\n"),
 		holds(welcome("1000-1")+"data: 2\nid: 1000-2\n\n"),
 	)
 	r := record{left: 2}
@@ -130,11 +131,13 @@ func TestResume(t *testing.T) {
 	)
 	wantLast(t, h, 0, "")
 	wantLast(t, h, 1, "1000-0")
-	for i := 2; i < 8; i++ {
+	for i := 2; i < 9; i++ {
 		wantLast(t, h, i, "1000-1")
 	}
-	if len(causes) != 7 || causes[0] != errEnded.Error() || causes[2] != errCut.Error() || causes[3] != "unavailable: as it is" || causes[5] != "unavailable: draining" {
-		t.Errorf("causes: %q", causes)
+	for i, want := range map[int]string{0: "the hub ended the feed", 2: "the connection was cut", 3: "unavailable: as it is", 5: "unavailable: draining", 7: "the node is draining"} {
+		if len(causes) != 8 || causes[i] != want {
+			t.Errorf("cause %d of %q is not %q", i, causes, want)
+		}
 	}
 }
 

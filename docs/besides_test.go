@@ -29,9 +29,7 @@ func (r *replay) besides(what string) {
 	case "cut":
 		r.disconnect()
 	case "end":
-		if rest, err := io.ReadAll(r.r); err != nil && !errors.Is(err, net.ErrClosed) || len(rest) > 0 {
-			r.fail("the connection does not end: %q, %v", rest, err)
-		}
+		r.end()
 	case "stop":
 		r.hub.Signal(syscall.SIGTERM)
 	case "restart":
@@ -44,6 +42,18 @@ func (r *replay) besides(what string) {
 		r.redis.Resume()
 	default:
 		r.fail("nothing is known of %q", what)
+	}
+}
+
+// end waits for the end of the connection, or of a stream: that is cut.
+func (r *replay) end() {
+	r.t.Helper()
+	var want error
+	if r.mode == stream {
+		want = io.ErrUnexpectedEOF
+	}
+	if rest, err := io.ReadAll(r.r); err != want || len(rest) > 0 {
+		r.fail("the connection does not end as it should: %q, %v", rest, err)
 	}
 }
 

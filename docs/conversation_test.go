@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"io"
 	"net"
+	"net/http/httputil"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,7 +17,7 @@ type mode int
 const (
 	nothing  mode = iota
 	body          // a body that came whole
-	stream        // lines, as they come
+	stream        // lines of chunks, as they come
 	messages      // of a WebSocket
 )
 
@@ -104,8 +105,11 @@ func (r *replay) begin(head []string) {
 	switch {
 	case strings.HasPrefix(head[0], "HTTP/1.1 101 "):
 		r.mode = messages
-	case length < 0:
+	case slices.Contains(head, "Transfer-Encoding: chunked"):
 		r.mode = stream
+		r.r = bufio.NewReader(httputil.NewChunkedReader(r.r))
+	case length < 0: // it has no body
+		r.mode = body
 	default:
 		r.mode = body
 		content := make([]byte, length)

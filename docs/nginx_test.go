@@ -296,3 +296,53 @@ func TestNginxBatch(t *testing.T) {
 		t.Errorf("%s %s", resp.Status, body)
 	}
 }
+
+// stubborn is nginx as a cache that takes no advice on buffering.
+const stubborn = `events {}
+http {
+    proxy_cache_path cache keys_zone=feeds:1m;
+    server {
+        listen PROXY;
+        location / {
+            proxy_pass http://HUB;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_buffering on;
+            proxy_ignore_headers X-Accel-Buffering;
+            proxy_cache feeds;
+            proxy_cache_valid any 1m;
+        }
+    }
+}`
+
+// TestNginxThatCaches: each block passes at once, the first one too, through a
+// cache that buffers, and what was cut stays so.
+func TestNginxThatCaches(t *testing.T) {
+	hub := hubtest.Start(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &cluster{t: t, addr: l.Addr().String()}
+	l.Close()
+	c.startNginx(withOwnFolders(strings.NewReplacer("PROXY", c.addr, "HUB", hub.Addr).Replace(stubborn)))
+	f := &follower{cluster: c, path: "/channels/news/events", header: "Accept: text/event-stream"}
+	if err := f.connect(); err != nil {
+		t.Fatal(err)
+	}
+	defer f.cut()
+	if s, err := nextBlock(f.r); s.node != hub.Name {
+		t.Fatalf("first comes %+v, %v", s, err)
+	}
+	for n := range 5 {
+		c.publish(n)
+		if s, err := nextBlock(f.r); s.data != fmt.Sprint(n) {
+			t.Fatalf("%d: there comes %+v, %v", n, s, err)
+		}
+	}
+	hub.Kill()
+	if rest, err := io.ReadAll(f.r); err != io.ErrUnexpectedEOF {
+		t.Errorf("the feed ends with %q, %v", rest, err)
+	}
+	hub.Restart()
+}

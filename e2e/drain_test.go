@@ -46,6 +46,10 @@ func TestDrain(t *testing.T) {
 		if r := wantRefusal(openFeed(t, n.Addr, path, "Last-Event-ID: "+position), "unavailable"); r.id != position {
 			t.Errorf("the given position was %q, the block's ID is %q", position, r.id)
 		}
+		path, _, _ = strings.Cut(path, "?")
+		if r := wantRefusal(openFeed(t, n.Addr, path+"?channel=c&after=c/"+position), "unavailable"); r.id != position {
+			t.Errorf("the position given by after= was %q, the block's ID is %q", position, r.id)
+		}
 	}
 	openSocket(t, n.Addr, "/ws?channel=c").wantCloseAfterWelcome(1001)
 	if status := half(); status != 201 {
@@ -54,15 +58,15 @@ func TestDrain(t *testing.T) {
 	ends := make(chan time.Duration)
 	for _, f := range feeds {
 		go func() {
-			for {
-				if _, err := f.next(); err != nil {
-					if err != io.EOF {
-						t.Errorf("a feed ends with %v", err)
-					}
-					ends <- time.Since(began)
-					return
-				}
+			var last block
+			b, err := f.next()
+			for ; err == nil; b, err = f.next() {
+				last = b
 			}
+			if err != f.cut || last.event != "runnel.draining" || last.data != fmt.Sprintf(`{"retry":%d}`, last.retry) || last.hasID {
+				t.Errorf("a feed ends with %+v, %v", last, err)
+			}
+			ends <- time.Since(began)
 		}()
 	}
 	s.wantClose(1001)

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"io"
 	"net"
 	"regexp"
 	"slices"
@@ -29,9 +28,6 @@ func TestFeed(t *testing.T) {
 	first, err := f.next()
 	if err != nil || first.retry <= 0 {
 		t.Fatalf("the feed begins with %+v, %v", first, err)
-	}
-	if first.event == "" {
-		first = f.read()
 	}
 	if first.event != "runnel.welcome" || !eventID.MatchString(first.id) || !strings.HasSuffix(first.id, "-0") {
 		t.Fatalf("the feed begins with %+v", first)
@@ -208,24 +204,13 @@ func wantRefusal(f *feed, code string) block {
 	if f.status != 200 || f.header.Get("Content-Type") != "text/event-stream; charset=utf-8" {
 		f.t.Fatalf("status %d, Content-Type %q", f.status, f.header.Get("Content-Type"))
 	}
-	var last block
-	retry := -1
-	for {
-		b, err := f.next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			f.t.Fatal(err)
-		}
-		last, retry = b, max(retry, b.retry)
-	}
+	last := f.ends()
 	e := parse[failure](f.t, []byte(last.data))
 	if last.event != "runnel.error" || e.Error.Code != code || e.Error.Message == "" {
 		f.t.Fatalf("the feed ends with %+v, want the error %s", last, code)
 	}
-	if retry < 2000 {
-		f.t.Errorf("the retry is %d ms", retry)
+	if last.retry < 2000 {
+		f.t.Errorf("the retry is %d ms", last.retry)
 	}
 	return last
 }
@@ -251,7 +236,9 @@ func TestOldHTTP(t *testing.T) {
 		t.Error("chunks for a client that knows none")
 	}
 	n.Stop()
-	f.ends()
+	if b := f.ends(); b.event != "runnel.draining" {
+		t.Errorf("it ends with %+v", b)
+	}
 }
 
 // TestErrorsBeforeTheStream are plain JSON: what will not pass is no reason to

@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -18,11 +20,12 @@ import (
 	"runnel/faultproxy"
 )
 
-// TestR3labs: the library of Go programs, live, after a cut and after a
-// restart of the hub.
+// TestR3labs: one SubscribeRaw of the library of Go programs gets every event
+// once, whatever ends its connections: a cut on the way, kill -9, a node that
+// drains, one that has no room for it yet.
 func TestR3labs(t *testing.T) {
 	t.Parallel()
-	n := startNode(t, stores(t)["bolt"]...)
+	n := startNode(t, append(stores(t)["bolt"], "--max-connections-per-ip", "2")...)
 	proxy, err := faultproxy.Listen(n.Addr)
 	if err != nil {
 		t.Fatal(err)
@@ -31,52 +34,103 @@ func TestR3labs(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
-	connected, got, ended := make(chan string, 16), make(chan string, 16), make(chan struct{})
+	client := sse.NewClient("http://" + proxy.Addr() + events("c"))
+	client.Connection.Transport = transport
+	again := backoff.NewConstantBackOff(50 * time.Millisecond)
+	client.ReconnectStrategy = backoff.WithContext(again, ctx)
+	got, ended := make(chan *sse.Event, 16), make(chan error, 1)
 	go func() {
-		defer close(ended)
-		client := sse.NewClient("http://" + proxy.Addr() + events("c"))
-		client.Connection.Transport = transport
-		for ctx.Err() == nil { // a clean end of the stream ends Subscribe
-			again := backoff.NewConstantBackOff(50 * time.Millisecond)
-			client.ReconnectStrategy = backoff.WithContext(again, ctx)
-			client.SubscribeRawWithContext(ctx, func(e *sse.Event) {
-				switch {
-				case string(e.Event) == "runnel.welcome":
-					connected <- string(e.Data)
-				case len(e.Event) == 0 && len(e.Data) > 0: // it also calls for a block of retry: alone
-					got <- string(e.Data)
-				}
-			})
-		}
+		ended <- client.SubscribeRawWithContext(ctx, func(e *sse.Event) { got <- e })
 	}()
 	defer func() { cancel(); <-ended }()
-	want := func(data string) {
+	want := func(event, data string) {
 		t.Helper()
-		select {
-		case d := <-got:
-			if d != data {
-				t.Fatalf("the library brings %q, want %q", d, data)
+		for {
+			select {
+			case e := <-got:
+				switch kind := string(e.Event); {
+				case len(e.Data) == 0:
+					t.Fatalf("the library brings a block without data: %+v", e)
+				case kind == event && (data == "" || string(e.Data) == data):
+					return
+				case kind == "":
+					t.Fatalf("the library brings %q, want %q", e.Data, data)
+				}
+			case err := <-ended:
+				ended <- err
+				t.Fatalf("the library has stopped with %v, before %s %s", err, event, data)
+			case <-time.After(patience):
+				t.Fatalf("the library does not bring %s %s", event, data)
 			}
-		case <-time.After(patience):
-			t.Fatalf("the library does not bring %q", data)
 		}
 	}
-	select {
-	case <-connected:
-	case <-time.After(patience):
-		t.Fatal("the library does not connect")
-	}
+	want("runnel.welcome", "")
 	n.publish("c", "live")
-	want("live")
+	want("", "live")
 	proxy.Set(faultproxy.Faults{Refuse: true})
 	proxy.Cut()
 	n.publish("c", "while cut off")
 	proxy.Set(faultproxy.Faults{})
-	want("while cut off")
-	n.Stop()
+	want("", "while cut off")
+	n.Kill()
 	n.Restart()
-	n.publish("c", "after the restart")
-	want("after the restart")
+	n.publish("c", "after kill -9")
+	want("", "after kill -9")
+	n.Stop()
+	want("runnel.draining", "")
+	n.Restart()
+	n.publish("c", "after the drain")
+	want("", "after the drain")
+	proxy.Set(faultproxy.Faults{Refuse: true})
+	proxy.Cut()
+	within(t, "the hub has noticed", func() bool { return n.connections() == 0 })
+	first, second := n.subscribe(events("d")), n.subscribe(events("d"))
+	n.publish("c", "while there was no room")
+	proxy.Set(faultproxy.Faults{})
+	want("runnel.error", "")
+	first.close()
+	second.close()
+	want("", "while there was no room")
+}
+
+// TestReadInBlocks: libraries that read a body of unknown length 512 bytes at a
+// time, and one in chunks by the chunk, show an event when it comes.
+func TestReadInBlocks(t *testing.T) {
+	t.Parallel()
+	n := startNode(t)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, "GET", n.URL+events("c"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Accept", "text/event-stream")
+	resp, err := web.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	read := func() string {
+		t.Helper()
+		b := make([]byte, 512)
+		size, err := resp.Body.Read(b) // of a chunk
+		if len(resp.TransferEncoding) == 0 {
+			size, err = io.ReadFull(resp.Body, b)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b[:size])
+	}
+	if first := read(); !strings.Contains(first, "runnel.welcome") {
+		t.Errorf("first comes %q", first)
+	}
+	for i := range 5 {
+		id := n.publish("c", fmt.Sprint(i))
+		if got, want := read(), fmt.Sprintf("data: %d\nid: %s\n\n", i, id); got != want {
+			t.Errorf("a block of %q, want %q", got, want)
+		}
+	}
 }
 
 // polyfill is an EventSource as pages without one load it. It cannot set

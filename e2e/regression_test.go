@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"io"
 	"strings"
 	"testing"
 	"time"
@@ -25,7 +24,7 @@ func TestExpiry(t *testing.T) {
 	began := time.Now()
 	for {
 		b, err := f.next()
-		if err == io.EOF {
+		if err == f.cut {
 			break
 		}
 		if err != nil {
@@ -36,7 +35,7 @@ func TestExpiry(t *testing.T) {
 	if took := time.Since(began); took > 8*time.Second {
 		t.Errorf("a token of 4 s opens a feed of %v", took)
 	}
-	if kinds["runnel.expiring"] != 1 || kinds[""] < 1 {
+	if kinds["runnel.expiring"] != 1 || kinds[""] != 1 || kinds["runnel.error"] != 1 {
 		t.Errorf("over the feed came %v", kinds)
 	}
 	clear(kinds)

@@ -59,9 +59,7 @@ func (v *traveller) feed(addr string, enough func() bool) {
 		}
 		switch b.event {
 		case "", "message":
-			if b.retry < 0 {
-				v.arrived(b.data, b.id)
-			}
+			v.arrived(b.data, b.id)
 		case "runnel.gap":
 			v.fell(parse[gap](v.t, []byte(b.data)))
 		case "runnel.welcome":

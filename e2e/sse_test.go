@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -32,8 +33,12 @@ type feed struct {
 	header http.Header
 	body   *bufio.Reader
 	rest   io.Closer
+	cut    error  // how its body ends where the feed is to be opened again
 	lastID string // as an EventSource keeps it
 }
+
+// errWithin is how no stream of a hub that goes away in good order ends.
+var errWithin = errors.New("the stream ends within a block")
 
 // openFeed asks for an event stream and reads the response's head.
 func openFeed(t testing.TB, addr, path string, headers ...string) *feed {
@@ -71,8 +76,12 @@ func requestFeed(t testing.TB, conn net.Conn, version, path string, headers ...s
 		conn.Close()
 		return nil, err
 	}
-	return &feed{t: t, conn: conn, status: resp.StatusCode, header: resp.Header,
-		body: bufio.NewReader(resp.Body), rest: resp.Body}, nil
+	f := &feed{t: t, conn: conn, status: resp.StatusCode, header: resp.Header,
+		body: bufio.NewReader(resp.Body), rest: resp.Body, cut: io.ErrUnexpectedEOF}
+	if version == "HTTP/1.0" {
+		f.cut = io.EOF
+	}
+	return f, nil
 }
 
 // subscribe opens a feed and reads its welcome.
@@ -86,8 +95,8 @@ func (n *node) subscribe(path string, headers ...string) *feed {
 // close hangs up.
 func (f *feed) close() { f.conn.Close() }
 
-// next reads a block; io.EOF at the end of the stream, io.ErrUnexpectedEOF
-// when the stream ends within a block.
+// next reads a block. An error says how the stream ended: errWithin, cut between
+// two blocks, or io.EOF where it is complete.
 func (f *feed) next() (b block, err error) {
 	b.retry = -1
 	f.conn.SetReadDeadline(time.Now().Add(patience))
@@ -95,8 +104,8 @@ func (f *feed) next() (b block, err error) {
 	for {
 		line, err := f.body.ReadString('\n')
 		if err != nil {
-			if err == io.EOF && (line != "" || len(b.fields) > 0) {
-				err = io.ErrUnexpectedEOF
+			if line != "" || len(b.fields) > 0 {
+				err = fmt.Errorf("%w: %w", errWithin, err)
 			}
 			return b, err
 		}
@@ -124,6 +133,9 @@ func (f *feed) next() (b block, err error) {
 		default:
 			return b, fmt.Errorf("a line of no known field: %q", line)
 		}
+	}
+	if data == nil { // many clients take it for an empty message
+		return b, fmt.Errorf("a block without data: %q", b.fields)
 	}
 	b.data = strings.Join(data, "\n")
 	return b, nil
@@ -160,10 +172,7 @@ func (f *feed) welcome() welcomed {
 		f.t.Fatalf("the feed's status is %d: %s", f.status, text)
 	}
 	b := f.read()
-	if b.retry > 0 && len(b.fields) == 1 {
-		b = f.read()
-	}
-	if b.event != "runnel.welcome" || b.id == "" {
+	if b.event != "runnel.welcome" || b.id == "" || b.retry <= 0 {
 		f.t.Fatalf("the feed begins with %+v", b)
 	}
 	return parse[welcomed](f.t, []byte(b.data))
@@ -192,12 +201,13 @@ func (f *feed) gap() gap {
 	return parse[gap](f.t, []byte(b.data))
 }
 
-// ends reads to the stream's end, which has to stand between two blocks.
+// ends reads to the stream's end, as of one that is to be opened again: it is cut
+// between two blocks.
 func (f *feed) ends() (last block) {
 	f.t.Helper()
 	for {
 		b, err := f.next()
-		if err == io.EOF {
+		if err == f.cut {
 			return last
 		}
 		if err != nil {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	"runnel/streams"
@@ -24,6 +25,9 @@ const (
 	// maxWaitingWrite bounds it where the whole of it has to be kept until the
 	// peer has taken it.
 	maxWaitingWrite = 16 << 10
+	// maxPiece is what a write that waits takes at a time, a record of TLS and a
+	// frame of HTTP/2: only whole pieces are known to move.
+	maxPiece = 16 << 10
 )
 
 // deliver writes everything that follows the feed's positions in one go. It is
@@ -41,8 +45,7 @@ func (f *feed) deliver(w *worker) {
 	}
 	out, ready := f.outlet.(readyOutlet)
 	if !ready {
-		w.taken(len(w.segments))
-		f.left = bytes.Clone(w.buffer)
+		f.left, f.owed = bytes.Clone(w.buffer), live(w.segments)
 		f.finish(f.outlet.(waitingOutlet))
 		return
 	}
@@ -62,10 +65,10 @@ func (f *feed) settle(w *worker, out readyOutlet, n int, err error) {
 	case err != nil:
 		f.end()
 	case n < len(w.buffer):
-		f.left = f.giveBack(w, n)
+		f.giveBack(w, n)
 		f.awaitWritable(out)
 	default:
-		w.taken(len(w.segments))
+		w.tally.count(live(w.segments))
 		f.delivered()
 	}
 }
@@ -83,10 +86,16 @@ func (f *feed) writeLeft() bool {
 	case len(f.left) > 0:
 		f.awaitWritable(out)
 	default:
-		f.left = nil
+		f.leftGone()
 		return true
 	}
 	return false
+}
+
+// leftGone counts what was left once all of it went out.
+func (f *feed) leftGone() {
+	f.worker.tally.count(f.owed)
+	f.left, f.owed = nil, 0
 }
 
 // awaitWritable has the feed delivered to again when its peer has taken
@@ -107,12 +116,14 @@ func (f *feed) resume() {
 // takes; the feed is then delivered to again.
 func (f *feed) finish(out waitingOutlet) {
 	f.hub.tasks.Go(func() {
-		if err := out.write(f.left); err != nil {
-			f.end()
-			return
+		for piece := range slices.Chunk(f.left, maxPiece) {
+			if err := out.write(piece); err != nil {
+				f.end()
+				return
+			}
+			f.written(len(piece), time.Now())
 		}
-		f.written(len(f.left), time.Now())
-		f.left = nil
+		f.leftGone()
 		f.resume()
 	})
 }
@@ -142,7 +153,7 @@ func (f *feed) gatherEvents(w *worker) {
 	}
 	f.turn++
 	for i := range f.subs {
-		s := f.subs[(f.turn+i)%len(f.subs)]
+		s := f.subs[(f.turn+uint32(i))%uint32(len(f.subs))]
 		if !s.Due() {
 			continue
 		}
@@ -191,23 +202,31 @@ func (f *feed) passBy(b []byte, s *streams.Subscription, e *streams.Event) []byt
 	return f.transport.position(b, s.Channel(), e.ID)
 }
 
-// giveBack keeps the rest of the segment that the full socket cut, and puts
-// the subscriptions back to before the segments that were not begun. It
-// returns that rest, which has to go out next.
-func (f *feed) giveBack(w *worker, n int) []byte {
+// giveBack keeps the rest of the segment that the full socket cut, which has to
+// go out next, and puts the subscriptions back to before the segments that were
+// not begun.
+func (f *feed) giveBack(w *worker, n int) {
 	cut := 0
 	for w.segments[cut].end <= n {
 		cut++
 	}
-	if cut > 0 || n > 0 {
-		w.taken(cut + 1)
-	}
+	w.tally.count(live(w.segments[:cut]))
+	f.left, f.owed = bytes.Clone(w.buffer[n:w.segments[cut].end]), live(w.segments[cut:cut+1])
 	for i := len(w.segments) - 1; i > cut; i-- {
 		s := w.segments[i]
 		s.sub.Seek(s.from, s.gap)
 		f.transport.undo(s.sub.Channel(), s.from)
 	}
-	return bytes.Clone(w.buffer[n:w.segments[cut].end])
+}
+
+// live is how many of the segments are events that the peer gets.
+func live(segments []segment) (n int32) {
+	for i := range segments {
+		if segments[i].live {
+			n++
+		}
+	}
+	return n
 }
 
 // delivered goes on after everything gathered went out.

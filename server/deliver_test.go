@@ -158,7 +158,8 @@ func TestDeliverThroughNarrowSockets(t *testing.T) {
 			n := startNode(t, demo)
 			out := newNarrow(seed)
 			publishNumbers(t, n, "a", 0, 100)
-			f := startFeed(t, n, &sseMany{}, out.of(seed%4 == 3), channels...)
+			chunks := seed%2 == 1
+			f := startFeed(t, n, &sseMany{sse: sse{chunks: chunks}}, out.of(seed%4 == 3), channels...)
 			defer f.end()
 			var publishing sync.WaitGroup
 			for _, c := range channels {
@@ -169,8 +170,13 @@ func TestDeliverThroughNarrowSockets(t *testing.T) {
 				publishing.Go(func() { publishNumbers(t, n, c, from, 300) })
 			}
 			publishing.Wait()
-			eventually(t, "900 events", func() bool { return strings.Count(out.text(), "data: ") == 900 })
-			for c, got := range numbers(t, out.text(), channels) {
+			eventually(t, "900 events", func() bool { return strings.Count(out.text(), "\nid: ") == 900 })
+			eventually(t, "all of them count", func() bool { return n.hub.delivered() == 900 })
+			text := out.text()
+			if chunks {
+				text, _ = unchunked(t, text)
+			}
+			for c, got := range numbers(t, text, channels) {
 				for i, v := range got {
 					if v != i {
 						t.Fatalf("%s: event %d came as number %d", c, v, i)
@@ -225,6 +231,29 @@ func TestDeliverKeepsFramesWhole(t *testing.T) {
 	}
 	if events != 500 || pings != 200 || pongs != 201 {
 		t.Fatalf("%d events, %d pings, %d pongs", events, pings, pongs)
+	}
+}
+
+// TestDeliveriesOfSlowReadersCount: an event that a full socket took later, of
+// feeds that are delivered to together or each alone, counts once.
+func TestDeliveriesOfSlowReadersCount(t *testing.T) {
+	n := startNode(t, demo)
+	var feeds []*narrow
+	for i := range uint64(12) {
+		out := newNarrow(i)
+		f := startFeed(t, n, []transport{sse{}, sse{chunks: true}, ws{}}[i%3], out.of(i%4 == 3), "a")
+		defer f.end()
+		feeds = append(feeds, out)
+	}
+	publishNumbers(t, n, "a", 0, 300)
+	for _, out := range feeds {
+		eventually(t, "300 events", func() bool { return strings.Contains(out.text(), `{"n":299,`) })
+	}
+	eventually(t, "12 times 300 deliveries", func() bool { return n.hub.delivered() >= 12*300 })
+	publishNumbers(t, n, "a", 300, 301)
+	eventually(t, "12 more", func() bool { return n.hub.delivered() >= 12*301 })
+	if got := n.hub.delivered(); got != 12*301 {
+		t.Errorf("%d deliveries count, of %d", got, 12*301)
 	}
 }
 

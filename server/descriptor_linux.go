@@ -48,7 +48,7 @@ func takeDescriptor(conn net.Conn, p *poller) (*descriptor, bool) {
 		unix.Close(d.fd)
 		return nil, false
 	}
-	_ = unix.SetsockoptInt(d.fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, maxUnsent)
+	boundUnsent(uintptr(d.fd))
 	tcp.Close()
 	return d, true
 }
@@ -58,6 +58,10 @@ func takeDescriptor(conn net.Conn, p *poller) (*descriptor, bool) {
 // nothing; left alone, the kernel would take up to 4 MiB for each. What is on
 // its way does not count, so a long way is as fast as ever (tcp(7)).
 const maxUnsent = maxWrite
+
+func boundUnsent(fd uintptr) {
+	_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, maxUnsent) // without it a queue is longer
+}
 
 // fetch brings what the others need into the processor's cache.
 func (d *descriptor) fetch() int { return int(d.number) }

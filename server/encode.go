@@ -13,7 +13,7 @@ import (
 // The envelope alone is the payload of the WebSocket frame, not a form of its
 // own: an event in the tail takes memory for each form it has.
 const (
-	sseForm      = iota // the block of a feed over one channel
+	sseForm      = iota // the block of a feed over one channel, as a chunk
 	wsForm              // an unmasked WebSocket text frame with the envelope
 	deflatedForm        // the same compressed
 )
@@ -25,8 +25,11 @@ const defaultType = "message"
 // timeLayout is RFC 3339 with milliseconds.
 const timeLayout = "2006-01-02T15:04:05.000Z07:00"
 
-// sseBlock returns the event as a feed over one channel carries it.
-func sseBlock(e *streams.Event) []byte { return e.Form(sseForm, encodeSSE) }
+// sseChunk returns the event as a feed over one channel carries it in chunks.
+func sseChunk(e *streams.Event) []byte { return e.Form(sseForm, encodeSSE) }
+
+// sseBlock returns the event as a feed over one channel carries it as it is.
+func sseBlock(e *streams.Event) []byte { return chunkContent(sseChunk(e)) }
 
 // wsFrame returns the event's envelope in a frame as a server sends it.
 func wsFrame(e *streams.Event, channel string) []byte {
@@ -44,12 +47,12 @@ func envelope(e *streams.Event, channel string) []byte {
 }
 
 func encodeSSE(e *streams.Event) []byte {
-	b := make([]byte, 0, len(e.Data)+len(e.Type)+64)
+	b := make([]byte, 0, len(e.Data)+len(e.Type)+72)
 	var id []byte
 	if !e.Ephemeral() {
 		id = e.ID.Append(make([]byte, 0, 40))
 	}
-	return appendSSE(b, e.Type, e.Data, id)
+	return appendedChunk(appendSSE(b, e.Type, e.Data, id), 0)
 }
 
 // appendSSE appends one block: the "event:" line (none for a message), a

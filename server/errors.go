@@ -123,6 +123,10 @@ func (e *apiError) closing(code int) *apiError {
 	return &with
 }
 
+// final reports whether coming again as before is of no use. A token that does
+// not count any more is not final: with another one it goes on.
+func (e *apiError) final() bool { return e.close == closeForbidden }
+
 // errDraining is told to those who come while the node is about to end:
 // another one, or this one started anew, will serve them.
 var errDraining = fault(codeUnavailable, "this node is shutting down; connect again").closing(closeDraining)

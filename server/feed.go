@@ -16,11 +16,13 @@ type feed struct {
 	// What each delivery needs comes first and together: with thousands of
 	// feeds, its time is that of fetching these lines from memory.
 	state     atomic.Int32 // of its delivery: see schedule
-	closing   bool         // only control goes out any more; guarded, as the next two, by mu
+	closing   bool         // only control goes out any more; guarded, as the next three, by mu
 	parting   bool         // end as soon as that is done
 	ended     bool
+	final     bool // its peer was told not to come again
 	mu        sync.Mutex
-	turn      int    // of the subscription that is asked first; guarded by mu, as are control and subs
+	turn      uint32 // of the subscription that is asked first; guarded by mu, as are control and subs
+	owed      int32  // events in left, which count once it is gone
 	control   []byte // the hub's own frames, which go before events
 	subs      []*streams.Subscription
 	only      [1]*streams.Subscription // what subs begins with

@@ -20,8 +20,16 @@ func (f *feed) close(why *apiError) bool {
 }
 
 func (f *feed) sayGoodbye(why *apiError) {
+	f.final = why.final()
 	f.queue(f.transport.goodbye(nil, why))
 	f.startClosing()
+}
+
+// saidFinal reports whether the peer was told not to come again.
+func (f *feed) saidFinal() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.final
 }
 
 // hold puts off closing in good order, until letGo. It waits for room for the

@@ -56,18 +56,19 @@ func (o streamOutlet) write(b []byte) error { return writeAll(o.Conn, b) }
 // close does not wait for a last word of TLS that a dead peer never takes.
 func (o streamOutlet) close() { netConn(o.Conn).Close() }
 
-func (o streamOutlet) unacknowledged() (int, bool) {
-	tcp, ok := netConn(o.Conn).(*net.TCPConn)
-	if !ok {
-		return 0, false
+func (o streamOutlet) unacknowledged() (n int, known bool) {
+	control(o.Conn, func(fd uintptr) { n, known = outputQueue(int(fd)) })
+	return n, known
+}
+
+// control calls f with the file descriptor of the TCP connection below, if there
+// is one and it is open.
+func control(c net.Conn, f func(fd uintptr)) {
+	if tcp, ok := netConn(c).(*net.TCPConn); ok {
+		if raw, err := tcp.SyscallConn(); err == nil {
+			_ = raw.Control(f)
+		}
 	}
-	raw, err := tcp.SyscallConn()
-	if err != nil {
-		return 0, false
-	}
-	n, known := 0, false
-	err = raw.Control(func(fd uintptr) { n, known = outputQueue(int(fd)) })
-	return n, known && err == nil
 }
 
 // netConn is the connection below TLS.

@@ -26,6 +26,8 @@ func (*descriptor) awaitWritable(*feed) error    { return errors.ErrUnsupported 
 func (*descriptor) readNow([]byte) (int, error)  { return 0, errors.ErrUnsupported }
 func (*descriptor) listen(reader) bool           { return false }
 
+func boundUnsent(uintptr) {}
+
 // outputQueue is known on Linux only; elsewhere TCP itself gives up on a peer
 // that vanished, after minutes.
 func outputQueue(int) (n int, known bool) { return 0, false }

@@ -39,7 +39,7 @@ func (s *Server) read(c echo.Context, query url.Values, channels []string, many 
 	sse := wantsEvents(c.Request())
 	switch {
 	case err != nil && sse:
-		return s.refuseSSE(c, start, err)
+		return s.refuseSSE(c, channels, start, err)
 	case err != nil:
 		return err
 	case sse:
@@ -50,9 +50,10 @@ func (s *Server) read(c echo.Context, query url.Values, channels []string, many 
 	return s.answerPage(c, query, claims, channels[0], start)
 }
 
-// prepareRead checks who reads what from where.
+// prepareRead checks who reads what from where. The start comes with an error,
+// too: whoever is to come again is to begin there.
 func (s *Server) prepareRead(r *http.Request, query url.Values, channels []string) (claims *auth.Claims, start beginning, err error) {
-	start.given = givenPosition(r, query)
+	start, wrong := readBeginning(r, query, len(channels))
 	if s.draining() {
 		return nil, start, errDraining
 	}
@@ -67,8 +68,7 @@ func (s *Server) prepareRead(r *http.Request, query url.Values, channels []strin
 			return nil, start, err
 		}
 	}
-	start, err = readBeginning(r, query, len(channels))
-	return claims, start, err
+	return claims, start, wrong
 }
 
 // wantsEvents reports whether the Accept header names text/event-stream; "*/*"

@@ -106,7 +106,7 @@ func (s *Server) around(next echo.HandlerFunc) echo.HandlerFunc {
 		nameRequest(c)
 		allowed := s.commonHeaders(c)
 		s.deadlines(c)
-		began := time.Now()
+		defer s.logRequest(c, time.Now())
 		defer func() {
 			if v := recover(); v != nil {
 				err = recovered(v)
@@ -114,7 +114,6 @@ func (s *Server) around(next echo.HandlerFunc) echo.HandlerFunc {
 			if err != nil {
 				s.fail(c, err)
 			}
-			s.logRequest(c, began)
 			err = nil
 		}()
 		if isPreflight(c.Request()) {

@@ -90,6 +90,12 @@ func (s *Server) httpServer(h http.Handler, cert *certificate) *http.Server {
 		return srv
 	}
 	srv.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: cert.get, NextProtos: []string{"h2", "http/1.1"}}
+	// A write of TLS, or of HTTP/2, is one that waits: with less in the kernel it
+	// waits no longer than the peer takes to show that it moves.
+	srv.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		control(conn, boundUnsent)
+		return ctx
+	}
 	srv.HTTP2 = &http.HTTP2Config{
 		// A browser opens all its feeds on one connection.
 		MaxConcurrentStreams: 128,

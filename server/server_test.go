@@ -106,6 +106,26 @@ type reply struct {
 
 func (n *node) send(r request) reply {
 	n.t.Helper()
+	got, err := n.exchange(r)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return got
+}
+
+// cut returns what came of a body that is cut.
+func (n *node) cut(r request) string {
+	n.t.Helper()
+	got, err := n.exchange(r)
+	if err != io.ErrUnexpectedEOF {
+		n.t.Fatalf("the body ends with %v", err)
+	}
+	return got.body
+}
+
+// exchange returns the answer, and how reading its body ended.
+func (n *node) exchange(r request) (reply, error) {
+	n.t.Helper()
 	req, err := http.NewRequest(r.method, n.url+r.path, strings.NewReader(r.body))
 	if err != nil {
 		n.t.Fatal(err)
@@ -126,10 +146,7 @@ func (n *node) send(r request) reply {
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	return reply{resp, string(body)}
+	return reply{resp, string(body)}, err
 }
 
 // publish sends an event as a server does.

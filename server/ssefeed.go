@@ -7,47 +7,47 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"runnel/auth"
-	"runnel/streams"
 )
 
 // openSSE answers with a feed over the channels.
 func (s *Server) openSSE(c echo.Context, claims *auth.Claims, channels []string, start beginning, many bool) error {
 	if err := s.requests.pass(claims); err != nil {
-		return s.refuseSSE(c, start, err)
+		return s.refuseSSE(c, channels, start, err)
 	}
-	f := s.hub.newFeed(sse{}, claims, newConnectionID(claims.Subject))
+	t := sse{chunks: c.Request().ProtoMajor == 1 && c.Request().ProtoMinor > 0}
+	f := s.hub.newFeed(t, claims, newConnectionID(claims.Subject))
 	if err := s.admit(&f.admission, c.Request(), claims, &s.open.sse); err != nil {
-		return s.refuseSSE(c, start, err)
+		return s.refuseSSE(c, channels, start, err)
 	}
 	subs, err := s.subscribeAll(c.Request().Context(), channels, start, f)
 	if err != nil {
 		f.admission.release()
-		return s.refuseSSE(c, start, err)
+		return s.refuseSSE(c, channels, start, err)
 	}
 	f.carry(subs...)
 	id := subs[0].Position().Append(nil)
 	if many {
-		t := &sseMany{}
+		t := &sseMany{sse: t}
 		for _, sub := range subs {
 			t.cursor.Set(sub.Channel(), sub.Position())
 		}
 		f.transport, id = t, t.cursor.Append(nil)
 	}
-	welcome := appendRetry(nil, retrySoon)
-	f.control = appendSSE(welcome, "runnel.welcome", s.welcomeJSON(f), id)
+	f.control = t.blockWithRetry(nil, byChance(retrySoon), "runnel.welcome", s.welcomeJSON(f), id)
 	return s.startSSE(c, f)
 }
 
 // startSSE takes over the connection and starts the feed. HTTP/1 connections
 // are hijacked: the response's own buffers and goroutine would cost six times
-// the feed's memory. The body then ends with the connection (RFC 9112 section
-// 6.3), which is how HTTP/1.0 proxies need it too.
+// the feed's memory.
 func (s *Server) startSSE(c echo.Context, f *feed) error {
 	h := c.Response().Header()
-	h.Set("Content-Type", "text/event-stream; charset=utf-8")
-	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
+	eventStream(h)
 	if c.Request().ProtoMajor >= 2 {
 		return s.serveSSE(c, f)
+	}
+	if c.Request().ProtoMinor > 0 {
+		h.Set("Transfer-Encoding", "chunked") // else the body ends with the connection (RFC 9112 section 6.3)
 	}
 	head := responseHead(h)
 	conn, _, err := http.NewResponseController(c.Response().Unwrap()).Hijack()
@@ -69,7 +69,13 @@ func (s *Server) startSSE(c echo.Context, f *feed) error {
 	return nil
 }
 
-// serveSSE serves a feed from the handler, on HTTP/2.
+func eventStream(h http.Header) {
+	h.Set("Content-Type", "text/event-stream; charset=utf-8")
+	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
+}
+
+// serveSSE serves a feed from the handler, on HTTP/2. There a stream that is
+// reset was cut, and one that the handler leaves is complete.
 func (s *Server) serveSSE(c echo.Context, f *feed) error {
 	outlet := newResponseOutlet(c.Response())
 	_ = outlet.control.SetWriteDeadline(time.Time{}) // that of short answers
@@ -84,6 +90,9 @@ func (s *Server) serveSSE(c echo.Context, f *feed) error {
 		f.end()
 	})
 	outlet.wait()
+	if !f.saidFinal() {
+		panic(http.ErrAbortHandler)
+	}
 	return nil
 }
 
@@ -126,29 +135,18 @@ func (w *headWriter) Write(p []byte) (int, error) {
 
 // refuseSSE answers a client that may come again: an EventSource gives up for
 // good at any status but 200, so it gets one, with its position and a time to
-// wait. What will not pass is an ordinary error.
-func (s *Server) refuseSSE(c echo.Context, start beginning, err error) error {
+// wait, and a body that is cut, for at the end of a complete one others give
+// up. What will not pass is an ordinary error.
+func (s *Server) refuseSSE(c echo.Context, channels []string, start beginning, err error) error {
 	e := describe(err)
 	if e.status != http.StatusTooManyRequests && e.status < http.StatusInternalServerError {
 		return err
 	}
 	s.note(c, e)
-	b := appendRetry(nil, max(retryLater, e.retry))
-	b = appendSSE(b, "runnel.error", appendError(nil, e, requestID(c)), safeID(start.given))
-	c.Response().Header().Set("X-Accel-Buffering", "no")
-	return c.Blob(http.StatusOK, "text/event-stream; charset=utf-8", b)
-}
-
-// safeID returns a position as it was given, unless it could not be an ID: it
-// would break the line, or is longer than any cursor.
-func safeID(given string) []byte {
-	if len(given) > streams.MaxCursorLength {
-		return nil
-	}
-	for i := range len(given) {
-		if given[i] < ' ' || given[i] > '~' {
-			return nil
-		}
-	}
-	return []byte(given)
+	wait := byChance(max(retryLater, e.retry))
+	block := sse{}.blockWithRetry(nil, wait, "runnel.error", appendError(nil, e, requestID(c)), start.id(channels))
+	eventStream(c.Response().Header())
+	c.Response().WriteHeader(http.StatusOK)
+	_ = newResponseOutlet(c.Response()).write(block) // who has gone needs no answer
+	panic(http.ErrAbortHandler)
 }

@@ -54,7 +54,7 @@ func (b *beginning) readAfter(pairs []string, channels int) error {
 		if !found || position == "" {
 			return badRequest("after= is a channel, a slash and a position")
 		}
-		var of beginning
+		of := beginning{given: position}
 		if err := of.readPosition(position, 1); err != nil {
 			return err
 		}
@@ -95,22 +95,76 @@ func (b *beginning) readPosition(s string, channels int) (err error) {
 
 // of returns where the channel's subscription begins.
 func (b *beginning) of(channel string) streams.Start {
+	if position, ok := b.at(channel); ok {
+		return streams.After(position)
+	}
+	if after, own := b.after[channel]; own {
+		return after.other
+	}
+	return b.other
+}
+
+// at returns the position at which the channel's subscription begins, if it
+// begins at one.
+func (b *beginning) at(channel string) (position streams.ID, ok bool) {
 	after, own := b.after[channel]
 	if own && !b.resumed {
-		return after.of(channel)
+		return after.at(channel)
 	}
 	if !b.position.IsZero() {
-		return streams.After(b.position)
+		return b.position, true
 	}
 	if b.cursor != nil {
-		if position, ok := b.cursor.Position(channel); ok {
-			return streams.After(position)
+		if position, ok = b.cursor.Position(channel); ok {
+			return position, true
 		}
 	}
 	if own {
-		return after.of(channel)
+		return after.at(channel)
 	}
-	return b.other
+	return streams.ID{}, false
+}
+
+// id is the position that a client has to give when it comes again, for these
+// channels: empty where it gave none. It comes as a header then, which goes
+// before after=, so it has to say what that says now.
+func (b *beginning) id(channels []string) []byte {
+	if b.resumed || len(b.after) == 0 {
+		return safeID(b.given)
+	}
+	if len(channels) == 1 {
+		return safeID(cmp.Or(b.after[channels[0]].given, b.given))
+	}
+	var cursor streams.Cursor
+	some := false
+	for _, channel := range channels {
+		position, ok := b.at(channel)
+		if _, own := b.after[channel]; !ok && !own && b.other == streams.Earliest() {
+			return nil // no cursor says that; the URL still does
+		}
+		if ok {
+			cursor.Set(channel, position)
+			some = true
+		}
+	}
+	if !some {
+		return nil
+	}
+	return cursor.Append(nil)
+}
+
+// safeID returns a position as it was given, unless it could not be an ID: it
+// would break the line, or is longer than any cursor.
+func safeID(given string) []byte {
+	if len(given) > streams.MaxCursorLength {
+		return nil
+	}
+	for i := range len(given) {
+		if given[i] < ' ' || given[i] > '~' {
+			return nil
+		}
+	}
+	return []byte(given)
 }
 
 // otherStart reads since= and rewind=.

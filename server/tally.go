@@ -10,10 +10,17 @@ import (
 // tally is what one worker counts, apart from the other workers' so that they
 // do not wait for each other's cache lines.
 type tally struct {
-	events  atomic.Uint64 // delivered
+	events  atomic.Uint64 // delivered: all of their bytes were written
 	batches uint64
 	latency func(time.Duration)
 	_       [64]byte
+}
+
+// count counts events that went out whole. Most often there are some.
+func (t *tally) count(events int32) {
+	if events > 0 {
+		t.events.Add(uint64(events))
+	}
 }
 
 // latencySample is how many batches share one measurement: each costs more

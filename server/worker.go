@@ -139,19 +139,6 @@ func (w *worker) awaitCompany() {
 // begin empties the buffer.
 func (w *worker) begin() { w.buffer, w.segments = w.buffer[:0], w.segments[:0] }
 
-// taken counts the events among the first n segments, which the peer gets.
-func (w *worker) taken(n int) {
-	events := 0
-	for i := range w.segments[:n] {
-		if w.segments[i].live {
-			events++
-		}
-	}
-	if events > 0 {
-		w.tally.events.Add(uint64(events))
-	}
-}
-
 // shrink gives back what a burst needed.
 func (w *worker) shrink() {
 	if cap(w.buffer) > 4*maxWrite {

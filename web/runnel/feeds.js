@@ -66,6 +66,7 @@ export class Stream extends Link {
     }
     switch (event) {
       case 'runnel.expiring': return this.owner.expiring()
+      case 'runnel.draining': return this.end({ kind: 'busy', retryAfter: this.#retry })
       case 'runnel.error': return this.end({ kind: kindOf(JSON.parse(data).error), retryAfter: this.#retry })
       case 'runnel.welcome':
         this.welcome(JSON.parse(data))

@@ -53,6 +53,19 @@ test('Retry-After and retry: are kept', async t => {
   }
 })
 
+test('a node that drains is left though its feed stays open, and its retry: is kept', async t => {
+  const { clock, world, hub, seen } = page(t, { options: { transports: ['sse'] } })
+  await clock.pass(100)
+  for (const feed of [...world.live]) feed.write('retry: 4000\nevent: runnel.draining\ndata: {"retry":4000}\n\n')
+  await clock.pass(3999)
+  assert.deepEqual([hub.state, world.opened.length], ['connecting', 1])
+  await clock.pass(600)
+  assert.deepEqual([hub.state, world.opened.length], ['connected', 2])
+  world.publish('a')
+  await clock.pass(10)
+  assert.deepEqual(seen.a, [1])
+})
+
 test('what a WebSocket is closed with says what to do', async t => {
   for (const [close, demoted] of [[1001, false], [1011, false], [1012, false], [1013, false], [4008, false], [4009, false], [1006, true], [1009, true]]) {
     await t.test(String(close), async t => {

@@ -18,7 +18,7 @@ function fill (text) {
   return text
     .replace(/<id-?(\d*)>/g, (_, n) => `1732137600000-${n || 7}`)
     .replace(/<time>|<date>/g, '2026-11-21T07:00:00.000Z')
-    .replace(/<retry>/g, '1500')
+    .replace(/<retry(-\d+)?>/g, '1500')
     .replace(/<number>/g, '30')
     .replace(/<([a-z]+(-\w+)?)>/g, '$1')
 }

@@ -137,8 +137,7 @@ class Stream {
     if (mode === 'mute') return
     world.live.add(this)
     signal.addEventListener('abort', () => this.cut())
-    this.write('retry: 1500\n\n')
-    this.write(`event: runnel.welcome\ndata: {"type":"welcome","connection":"c","user":null,"node":"n","heartbeat":${world.heartbeat ?? null}}\nid: ${world.cursor(channels, positions)}\n\n`)
+    this.write(`retry: 1500\nevent: runnel.welcome\ndata: {"type":"welcome","connection":"c","user":null,"node":"n","heartbeat":${world.heartbeat ?? null}}\nid: ${world.cursor(channels, positions)}\n\n`)
     for (const c of channels) if (positions.has(c)) for (const e of world.after(c, positions.get(c))) this.event(e)
     this.timer = setInterval(() => world.beats && this.write('event: runnel.heartbeat\ndata: {}\n\n'), 1000 * (world.heartbeat || 25))
   }
