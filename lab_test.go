@@ -27,7 +27,7 @@ func newTestLab(t *testing.T) (*lab, http.Handler) {
 	ended := make(chan struct{})
 	go func() { defer close(ended); l.run(ctx) }()
 	t.Cleanup(func() { cancel(); <-ended })
-	return l, demoPages{web.Handler("n1", true), l, func(r *http.Request) error {
+	return l, demoPages{web.Handler("n1", "v1", true), l, func(r *http.Request) error {
 		if r.Host != "localhost" {
 			return errors.New("from elsewhere")
 		}

@@ -91,7 +91,7 @@ func (n *node) serverConfig(cfg *Config) server.Config {
 // pages are what browsers get, in demo mode with the firewall lab; its proxies
 // do not speak TLS.
 func (n *node) pages(cfg *Config) server.Page {
-	pages := web.Handler(n.name, cfg.Demo())
+	pages := web.Handler(n.name, version(), cfg.Demo())
 	if !cfg.Demo() || cfg.TLSCert != "" {
 		return pages
 	}

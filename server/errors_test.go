@@ -116,7 +116,7 @@ func TestThePageAnswersWhatItHas(t *testing.T) {
 	n := startNode(t, func(c *Config, _ *auth.Config) { c.Page = onePage{} })
 	n.wantCode(n.send(request{method: "GET", path: "/nothing"}), http.StatusNotFound, codeNotFound)
 	for _, path := range []string{"/", "/app.js"} {
-		if r := n.send(request{method: "GET", path: path}); r.StatusCode != 200 || r.body != "page of "+path {
+		if r := n.send(request{method: "GET", path: path, header: []string{"Accept: text/html"}}); r.StatusCode != 200 || r.body != "page of "+path {
 			t.Errorf("%s: %d %s", path, r.StatusCode, r.body)
 		}
 	}
@@ -159,6 +159,19 @@ func TestRequestIDs(t *testing.T) {
 		r := n.send(request{method: "GET", path: "/healthz", header: []string{"X-Request-Id: " + given}})
 		if got := r.Header.Get("X-Request-Id"); (got == given) != kept || got == "" {
 			t.Errorf("%q became %q", given, got)
+		}
+	}
+}
+
+// TestHome: browsers get the page, programs name and version.
+func TestHome(t *testing.T) {
+	n := startNode(t, func(c *Config, _ *auth.Config) { c.Page = onePage{} })
+	for accept, want := range map[string]string{
+		"": `{"name":"runnel","version":"v0.0.0-test"}`, "*/*": `{"name":"runnel","version":"v0.0.0-test"}`, "application/json": `{"name":"runnel","version":"v0.0.0-test"}`,
+		"text/html,application/xhtml+xml,*/*;q=0.8": "page of /",
+	} {
+		if r := n.send(request{method: "GET", path: "/", header: []string{"Accept: " + accept}}); r.body != want {
+			t.Errorf("for %q: %s", accept, r.body)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -40,7 +41,16 @@ func (s *Server) appendHealth(b []byte, status, cause string) []byte {
 	return append(b, '}')
 }
 
-// about is GET / where there is no page.
+// home is GET /: browsers get the page, programs what runs here.
+func (s *Server) home(c echo.Context) error {
+	if s.page == nil || !s.page.Has("/") || !strings.Contains(c.Request().Header.Get("Accept"), "text/html") {
+		return s.about(c)
+	}
+	s.page.ServeHTTP(c.Response(), c.Request())
+	return nil
+}
+
+// about says what runs here.
 func (s *Server) about(c echo.Context) error {
 	b := appendJSONString([]byte(`{"name":"runnel","version":`), s.version)
 	return answer(c, http.StatusOK, append(b, '}'))

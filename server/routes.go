@@ -17,7 +17,7 @@ import (
 // routes makes the public surface.
 func (s *Server) routes() *echo.Echo {
 	e := s.newEcho()
-	e.Pre(s.orPage)
+	e.Pre(orNearest(e, s.page), s.orPage)
 	e.GET("/channels/:channel/events", s.feed)
 	e.POST("/channels/:channel/events", s.asUser(s.publishEvent))
 	e.GET("/channels/:channel/ws", s.websocket)
@@ -25,9 +25,7 @@ func (s *Server) routes() *echo.Echo {
 	e.POST("/events", s.publishItems)
 	e.GET("/ws", s.websocket)
 	e.POST("/tickets", s.asUser(s.issueTicket))
-	if s.page == nil || !s.page.Has("/") {
-		getAndHead(e, "/", s.about)
-	}
+	getAndHead(e, "/", s.home)
 	healthRoutes(e, s)
 	nodeRoutes(e, s, s.adminOnly)
 	if !s.adminElsewhere {
@@ -40,6 +38,7 @@ func (s *Server) routes() *echo.Echo {
 // so it has no feeds, which carry what users write, and no page that reads them.
 func (s *Server) adminSurface() *echo.Echo {
 	e := s.newEcho()
+	e.Pre(orNearest(e, nil))
 	getAndHead(e, "/", s.about)
 	healthRoutes(e, s)
 	nodeRoutes(e, s)

@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-//go:embed demo lab look operator runnel.js runnel runnel.d.ts
+//go:embed demo home lab look operator runnel.js runnel runnel.d.ts
 var files embed.FS
 
 // directory is files that are served together.
@@ -26,12 +26,14 @@ type directory struct {
 	root  string // in files
 	index string // where its index.html is served; "": it has none
 	demo  bool   // in demo mode only
+	keys  bool   // with keys only
 	open  bool   // pages of other origins may load it
 	reach string // what its page may connect to beside its own origin, as in a policy
 }
 
 var directories = []directory{
 	{root: "demo", index: "/", demo: true},
+	{root: "home", index: "/", keys: true},
 	{root: "lab", index: "/lab", demo: true, reach: " http://127.0.0.1:* ws://127.0.0.1:*"},
 	{root: "operator", index: "/operator"},
 	{root: "look"}, // what the pages share
@@ -70,10 +72,10 @@ type Pages struct {
 
 // Handler serves /runnel.js and its types, the page of operators at
 // "/operator", and in demo mode the demo page at "/", where it says the node's
-// name, and the firewall lab's at "/lab". Any other path is 404, any method but GET
+// name, and the firewall lab's at "/lab". With keys "/" says what runs there. Any other path is 404, any method but GET
 // and HEAD 405. The answers have an ETag and are revalidated on every use, so
 // that a new version shows at once; pages have a strict Content-Security-Policy.
-func Handler(node string, demo bool) *Pages { return &Pages{load(node, demo)} }
+func Handler(node, version string, demo bool) *Pages { return &Pages{load(node, version, demo)} }
 
 // Has reports whether something is served at the path.
 func (p *Pages) Has(path string) bool {
@@ -101,7 +103,7 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		body, etag = f.packed, etag+"-gzip"
 		h.Set("Content-Encoding", "gzip")
 	}
-	h.Set("Vary", "Accept-Encoding")
+	h.Set("Vary", "Accept, Accept-Encoding")
 	h.Set("ETag", `"`+etag+`"`)
 	h.Set("Content-Security-Policy", f.policy)
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -118,11 +120,11 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // load reads all files once, by the path they are served at. It panics on
 // files that the program was built with and cannot read: there is no such.
-func load(node string, demo bool) map[string]file {
+func load(node, version string, demo bool) map[string]file {
 	served := map[string]file{}
 	packer, _ := gzip.NewWriterLevel(nil, gzip.BestCompression) // the level is a good one
 	for _, d := range directories {
-		if d.demo && !demo {
+		if d.demo && !demo || d.keys && demo {
 			continue
 		}
 		err := fs.WalkDir(files, d.root, func(name string, entry fs.DirEntry, err error) error {
@@ -135,7 +137,7 @@ func load(node string, demo bool) map[string]file {
 			}
 			at := "/" + name
 			if path.Base(name) == "index.html" {
-				at, body = d.index, render(body, node)
+				at, body = d.index, render(body, node, version)
 			}
 			sum := sha256.Sum256(body)
 			served[at] = file{types[path.Ext(name)], hex.EncodeToString(sum[:12]), body, pack(packer, body), d.open, d.policy()}
@@ -165,9 +167,12 @@ func pack(w *gzip.Writer, body []byte) []byte {
 	return b.Bytes()
 }
 
-func render(page []byte, node string) []byte {
+// render fills in what {{.}} and {{version}} stand for: the node's name, and its
+// version.
+func render(page []byte, node, version string) []byte {
 	var b bytes.Buffer
-	if err := template.Must(template.New("page").Parse(string(page))).Execute(&b, node); err != nil {
+	known := template.FuncMap{"version": func() string { return version }}
+	if err := template.Must(template.New("page").Funcs(known).Parse(string(page))).Execute(&b, node); err != nil {
 		panic(err)
 	}
 	return b.Bytes()

@@ -23,8 +23,8 @@ func get(t *testing.T, h http.Handler, method, path string, header ...string) *h
 }
 
 func TestEveryFile(t *testing.T) {
-	h := Handler("n1", true)
-	for path := range load("n1", true) {
+	h := Handler("n1", "v1", true)
+	for path := range load("n1", "v1", true) {
 		w := get(t, h, "GET", path)
 		if w.Code != http.StatusOK || w.Body.Len() == 0 {
 			t.Errorf("%s: %d, %d bytes", path, w.Code, w.Body.Len())
@@ -43,7 +43,7 @@ func TestEveryFile(t *testing.T) {
 // What the page and its modules name has to be there, and nothing of it may
 // come from elsewhere.
 func TestReferences(t *testing.T) {
-	served := load("n1", true)
+	served := load("n1", "v1", true)
 	reference := regexp.MustCompile(`(?:src|href)="([^"#]+)"|from "([^"]+)"`)
 	for path, f := range served {
 		for _, m := range reference.FindAllStringSubmatch(string(f.body), -1) {
@@ -67,12 +67,12 @@ func TestReferences(t *testing.T) {
 // become markup either.
 func TestNothingInline(t *testing.T) {
 	for _, page := range []string{"/", "/operator", "/lab"} {
-		body := string(load("n1", true)[page].body)
+		body := string(load("n1", "v1", true)[page].body)
 		if found := regexp.MustCompile(`<style|\sstyle=|\son[a-z]+=|<script[^>]*>[^<]`).FindString(body); found != "" {
 			t.Errorf("%s has %q", page, found)
 		}
 	}
-	for path, f := range load("n1", true) {
+	for path, f := range load("n1", "v1", true) {
 		if found := regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(`).Find(f.body); found != nil {
 			t.Errorf("%s has %q", path, found)
 		}
@@ -81,7 +81,7 @@ func TestNothingInline(t *testing.T) {
 
 // The lab alone reaches another port, that of the visitor's proxy.
 func TestOnlyTheLabReachesFurther(t *testing.T) {
-	for path, f := range load("n1", true) {
+	for path, f := range load("n1", "v1", true) {
 		if further := strings.Contains(f.policy, "connect-src 'self' "); further != strings.HasPrefix(path, "/lab") {
 			t.Errorf("%s: %s", path, f.policy)
 		}
@@ -89,7 +89,7 @@ func TestOnlyTheLabReachesFurther(t *testing.T) {
 }
 
 func TestNodeNameIsEscaped(t *testing.T) {
-	body := get(t, Handler(`"><script>x`, true), "GET", "/").Body.String()
+	body := get(t, Handler(`"><script>x`, "v1", true), "GET", "/").Body.String()
 	if strings.Contains(body, "<script>x") || !strings.Contains(body, `data-node="&#34;&gt;&lt;script&gt;x"`) {
 		t.Error("the node's name became markup")
 	}
@@ -97,7 +97,7 @@ func TestNodeNameIsEscaped(t *testing.T) {
 
 // TestClientIsSmall: all that pages load of the client, as it is served.
 func TestClientIsSmall(t *testing.T) {
-	w := get(t, Handler("n1", false), "GET", "/runnel.js", "Accept-Encoding", "gzip", "Origin", "https://app.example.com")
+	w := get(t, Handler("n1", "v1", false), "GET", "/runnel.js", "Accept-Encoding", "gzip", "Origin", "https://app.example.com")
 	if w.Header().Get("Content-Encoding") != "gzip" || w.Header().Get("Access-Control-Allow-Origin") != "*" {
 		t.Errorf("it is served with %v", w.Header())
 	}
@@ -109,7 +109,7 @@ func TestClientIsSmall(t *testing.T) {
 // TestClientIsJoined: every module is there once, behind those it needs, and
 // no two have a name in common.
 func TestClientIsJoined(t *testing.T) {
-	body := string(load("n1", false)["/runnel.js"].body)
+	body := string(load("n1", "v1", false)["/runnel.js"].body)
 	if left := regexp.MustCompile(`(?m)^import .*|^\s.*|.*/\*\*.*`).FindAllString(body, -1); left != nil {
 		t.Errorf("there is left %q", left)
 	}
@@ -170,25 +170,42 @@ func TestJoin(t *testing.T) {
 
 // TestClientAlone: with keys the client is served, the demo is not.
 func TestClientAlone(t *testing.T) {
-	h := Handler("n1", false)
-	if !h.Has("/runnel.js") || !h.Has("/runnel.d.ts") || !h.Has("/operator") || h.Has("/") || h.Has("/demo/page.js") {
+	h := Handler("n1", "v1", false)
+	if !h.Has("/runnel.js") || !h.Has("/runnel.d.ts") || !h.Has("/operator") || !h.Has("/") || h.Has("/demo/page.js") {
 		t.Error("the wrong files are served")
 	}
 }
 
+// TestHome: with keys / says what runs there, and where its parts are.
+func TestHome(t *testing.T) {
+	h := Handler("n<1>", "v1.2.3", false)
+	body := get(t, h, "GET", "/").Body.String()
+	if !strings.Contains(body, ">v1.2.3<") || !strings.Contains(body, ">n&lt;1&gt;<") || !strings.Contains(body, `href="/operator"`) {
+		t.Error(body)
+	}
+	for _, m := range regexp.MustCompile(`(?:src|href)="([^"]+)"`).FindAllStringSubmatch(body, -1) {
+		if !h.Has(m[1]) {
+			t.Errorf("/ names %q", m[1])
+		}
+	}
+	if regexp.MustCompile(`<style|\sstyle=|\son[a-z]+=|<script|\{\{`).MatchString(body) {
+		t.Error("there is something in the markup that the policy forbids")
+	}
+}
+
 func TestETag(t *testing.T) {
-	h := Handler("n1", true)
+	h := Handler("n1", "v1", true)
 	tag := get(t, h, "GET", "/").Header().Get("ETag")
 	if w := get(t, h, "GET", "/", "If-None-Match", tag); w.Code != http.StatusNotModified || w.Body.Len() > 0 {
 		t.Errorf("%d with %d bytes", w.Code, w.Body.Len())
 	}
-	if other := get(t, Handler("n2", true), "GET", "/").Header().Get("ETag"); other == tag {
+	if other := get(t, Handler("n2", "v1", true), "GET", "/").Header().Get("ETag"); other == tag {
 		t.Error("another page, the same ETag")
 	}
 }
 
 func TestRefuses(t *testing.T) {
-	h := Handler("n1", true)
+	h := Handler("n1", "v1", true)
 	for _, c := range []struct {
 		method, path string
 		status       int
