@@ -2,7 +2,6 @@ package streams
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -26,7 +25,7 @@ type BoltOptions struct {
 //
 // The file grows to what the retained events need and does not shrink: free
 // pages are used again. A channel without events is forgotten after 30 days
-// without use, one that never had any after 7.
+// without use, and one that never had any is not in it.
 type Bolt struct {
 	db      *bbolt.DB
 	opening uint64 // how many times the file was opened
@@ -150,13 +149,12 @@ func (b *Bolt) Heads(ctx context.Context, channels []string) ([]Head, error) {
 	err = b.change(ctx, &boltJob{work: func(tx *boltTx) error { return tx.use(unused, time.Now()) }})
 	switch {
 	case err == nil:
-		heads, _, err = b.readHeads(channels)
+		heads, _, err = b.readHeads(channels) // one may have been forgotten meanwhile
 		return heads, err
 	case ctx.Err() != nil:
 		return nil, unavailable(err)
 	}
-	// The disk takes nothing: those that are known are, and that they were asked
-	// for is noted another time.
+	// The disk takes nothing: that they were asked for is noted another time.
 	return heads, nil
 }
 
@@ -166,14 +164,6 @@ func (b *Bolt) Range(ctx context.Context, channel string, q Query) (Page, error)
 		return Page{}, err
 	}
 	defer b.calls.Done()
-	page, err := b.readPage(channel, q)
-	if !errors.Is(err, errNoChannel) {
-		return page, err
-	}
-	err = b.change(ctx, &boltJob{work: func(tx *boltTx) error { return tx.use([]string{channel}, time.Now()) }})
-	if err != nil {
-		return Page{}, unavailable(err)
-	}
 	return b.readPage(channel, q)
 }
 

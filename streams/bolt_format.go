@@ -5,12 +5,17 @@ import (
 	"encoding/binary"
 	"errors"
 	"time"
+
+	"go.etcd.io/bbolt"
 )
 
 // The file has six buckets:
 //
 //	runnel    what there is once: "format", "opening" (how many times the
-//	          file was opened), "floor" (the highest ms of a forgotten channel)
+//	          file was opened), "base" (ms of the position where channels
+//	          stand that never had an event), "floor" (the highest ms of a
+//	          forgotten channel, at first of before the file was made: such
+//	          positions above it are good)
 //	channels  name → boltChannel
 //	events    length of the name, name, ms, n → event
 //	keys      hash of channel and idempotency key → boltKey
@@ -32,12 +37,31 @@ var (
 	keyFormat  = []byte("format")
 	keyOpening = []byte("opening")
 	keyFloor   = []byte("floor")
+	keyBase    = []byte("base")
 
 	boltFormat = []byte("runnel log 1")
 )
 
 // maxBoltName is how long a name can be whose length is kept in a byte.
 const maxBoltName = 255
+
+// readNumber reads what there is once, 0 if it is not there.
+func readNumber(runnel *bbolt.Bucket, key []byte) uint64 {
+	if b := runnel.Get(key); len(b) == 8 {
+		return binary.BigEndian.Uint64(b)
+	}
+	return 0
+}
+
+func writeNumber(runnel *bbolt.Bucket, key []byte, n uint64) error {
+	return runnel.Put(key, binary.BigEndian.AppendUint64(nil, n))
+}
+
+// unusedHead is the head of all channels that never had an event.
+func unusedHead(runnel *bbolt.Bucket) Head {
+	lowest := readNumber(runnel, keyFloor) + 1
+	return Head{Last: ID{Ms: max(lowest, readNumber(runnel, keyBase))}, Base: ID{Ms: lowest}}
+}
 
 var errBadEntry = errors.New("an entry of the file cannot be read")
 

@@ -2,7 +2,6 @@ package streams
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -154,13 +153,28 @@ func prepareBolt(tx *bbolt.Tx) (opening uint64, err error) {
 		}
 	}
 	runnel := tx.Bucket(bucketRunnel)
-	if b := runnel.Get(keyOpening); len(b) == 8 {
-		opening = binary.BigEndian.Uint64(b)
-	}
-	opening++
+	opening = readNumber(runnel, keyOpening) + 1
 	return opening, errors.Join(
 		runnel.Put(keyFormat, boltFormat),
-		runnel.Put(keyOpening, binary.BigEndian.AppendUint64(nil, opening)))
+		writeNumber(runnel, keyOpening, opening),
+		moveBase(runnel, time.Now()))
+}
+
+// moveBase moves up where channels stand that never had an event. Forgetting a
+// channel makes all such positions worthless that are below its last event, a
+// month old by then: those that were handed out lately have to be above. And
+// what a channel gets since the file was opened stands above what an older copy
+// of the file never knew.
+func moveBase(runnel *bbolt.Bucket, now time.Time) error {
+	base, was := uint64(now.UnixMilli()), readNumber(runnel, keyBase)
+	if was == 0 {
+		floor := max(readNumber(runnel, keyFloor), base-1)
+		base = floor + 1
+		if err := writeNumber(runnel, keyFloor, floor); err != nil {
+			return err
+		}
+	}
+	return writeNumber(runnel, keyBase, max(base, was+1))
 }
 
 func namedBoltError(err error) error {

@@ -8,7 +8,7 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// errNoChannel: the channel is not in the file yet.
+// errNoChannel: the channel is not in the file.
 var errNoChannel = errors.New("no such channel")
 
 // useEvery is how old the note of a channel's last use becomes before Heads
@@ -27,24 +27,25 @@ func (b *Bolt) view(read func(*bbolt.Tx) error) error {
 	return read(tx)
 }
 
-// readHeads returns the heads, and which channels are new or were not used
-// for long.
+// readHeads returns the heads, and which channels were not used for long.
 func (b *Bolt) readHeads(channels []string) (heads []Head, unused []string, err error) {
 	heads = make([]Head, len(channels))
 	stale := uint64(time.Now().Add(-useEvery).UnixMilli())
 	err = b.view(func(tx *bbolt.Tx) error {
 		bucket := tx.Bucket(bucketChannels)
+		never := unusedHead(tx.Bucket(bucketRunnel))
 		for i, name := range channels {
 			c, err := readChannel(bucket, name)
-			if err != nil && !errors.Is(err, errNoChannel) {
+			switch {
+			case errors.Is(err, errNoChannel):
+				heads[i] = never
+				continue
+			case err != nil:
 				return unavailable(err)
-			}
-			if err != nil || c.used < stale {
+			case c.used < stale:
 				unused = append(unused, name)
 			}
-			if err == nil {
-				heads[i] = c.head()
-			}
+			heads[i] = c.head()
 		}
 		return nil
 	})
@@ -61,10 +62,14 @@ func readChannel(channels *bbolt.Bucket, name string) (*boltChannel, error) {
 	return decodeBoltChannel(b)
 }
 
-// readPage reads a page, or returns errNoChannel.
+// readPage reads a page.
 func (b *Bolt) readPage(channel string, q Query) (page Page, err error) {
 	err = b.view(func(tx *bbolt.Tx) error {
 		c, err := readChannel(tx.Bucket(bucketChannels), channel)
+		if errors.Is(err, errNoChannel) {
+			page.Head = unusedHead(tx.Bucket(bucketRunnel))
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -75,7 +80,7 @@ func (b *Bolt) readPage(channel string, q Query) (page Page, err error) {
 		}
 		return r.forward()
 	})
-	if err != nil && !errors.Is(err, errNoChannel) && !errors.Is(err, ErrUnavailable) {
+	if err != nil && !errors.Is(err, ErrUnavailable) {
 		err = unavailable(err)
 	}
 	return page, err

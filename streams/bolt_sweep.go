@@ -2,7 +2,6 @@ package streams
 
 import (
 	"context"
-	"encoding/binary"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -33,7 +32,7 @@ func (b *Bolt) sweepUntilStopped(ctx context.Context) {
 // sweep applies age to all channels, idempotency keys and records, and forgets
 // channels.
 func (b *Bolt) sweep(ctx context.Context) error {
-	for _, expire := range []func(*boltTx, int, time.Time) (bool, error){(*boltTx).expireKeys, (*boltTx).expireRecords} {
+	for _, expire := range []func(*boltTx, int, time.Time) (bool, error){(*boltTx).expireKeys, (*boltTx).expireRecords, (*boltTx).renewBase} {
 		for more := true; more; {
 			err := b.change(ctx, &boltJob{work: func(tx *boltTx) (err error) {
 				more, err = expire(tx, boltTrim, time.Now())
@@ -88,11 +87,7 @@ func (c *boltChannel) tooOld(now time.Time) bool {
 
 // unused reports whether the channel can be forgotten.
 func (c *boltChannel) unused(now time.Time) bool {
-	life := headLife
-	if c.last == c.base {
-		life = baseLife
-	}
-	return c.empty() && int64(c.used) < now.Add(-life).UnixMilli()
+	return c.empty() && int64(c.used) < now.Add(-headLife).UnixMilli()
 }
 
 // sweepSome sweeps the first of the channels and returns which are left.
@@ -132,17 +127,22 @@ func (b *Bolt) sweepChannel(tx *boltTx, name string, now time.Time) (more bool, 
 	return false, nil
 }
 
-// forget takes the channel out of the file. Its IDs never come again: a base
-// set later stands above them.
+// forget takes the channel out of the file. Its IDs never come again: the base
+// of channels without events stands above them.
 func (t *boltTx) forget(name string, c *boltChannel) error {
 	t.changed = true
 	delete(t.open, name)
 	if err := t.channels.Delete([]byte(name)); err != nil {
 		return err
 	}
-	floor := c.last.Ms
-	if b := t.runnel.Get(keyFloor); len(b) == 8 {
-		floor = max(floor, binary.BigEndian.Uint64(b))
+	return writeNumber(t.runnel, keyFloor, max(c.last.Ms, readNumber(t.runnel, keyFloor)))
+}
+
+// renewBase moves the base up once a day.
+func (t *boltTx) renewBase(_ int, now time.Time) (more bool, err error) {
+	if int64(readNumber(t.runnel, keyBase)) > now.Add(-baseEvery).UnixMilli() {
+		return false, nil
 	}
-	return t.runnel.Put(keyFloor, binary.BigEndian.AppendUint64(nil, floor))
+	t.changed = true
+	return false, moveBase(t.runnel, now)
 }

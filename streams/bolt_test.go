@@ -2,8 +2,10 @@ package streams_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -59,7 +61,7 @@ func testBoltReopened(t *testing.T) {
 	closeBolt(t, b)
 
 	b = openBolt(t, path)
-	if head := headOf(t, b, "empty"); head != base {
+	if head := headOf(t, b, "empty"); head.Base != base.Base || head.Last.N != 0 || !base.Last.Less(head.Last) {
 		t.Fatalf("the base was %+v, is %+v", base, head)
 	}
 	after := readAll(t, b, "a")
@@ -97,16 +99,14 @@ func TestBoltAgesWhileIdle(t *testing.T) {
 	})
 }
 
+const oneDay = 24 * time.Hour
+
 func TestBoltForgetsInTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const aDay = 24 * time.Hour
 		b := openBoltWith(t, boltPath(t), streams.BoltOptions{SweepEvery: time.Hour})
 		first := map[string]streams.Head{}
-		for _, name := range []string{"head", "base", "asked", "followed"} {
-			headOf(t, b, name)
-			if name != "base" && name != "asked" {
-				appendText(t, b, name, day, "x", "")
-			}
+		for _, name := range []string{"head", "followed"} {
+			appendText(t, b, name, day, "x", "")
 			first[name] = headOf(t, b, name)
 		}
 		stop := b.Follow("followed", &silent{})
@@ -116,19 +116,84 @@ func TestBoltForgetsInTheEnd(t *testing.T) {
 				t.Fatalf("%s: %+v was %+v", name, head, first[name])
 			}
 		}
-		for range 28 {
-			time.Sleep(aDay)
-			same("asked", true)
-		}
-		same("base", false)
+		time.Sleep(28 * oneDay)
 		same("head", true)
-		time.Sleep(32 * aDay)
+		time.Sleep(32 * oneDay)
 		same("head", false)
 		same("followed", true)
 		stop()
-		time.Sleep(32 * aDay)
+		time.Sleep(32 * oneDay)
 		same("followed", false)
 	})
+}
+
+// TestBoltUnusedStaysGood: channels are forgotten each day; where one stood
+// that never had an event is good for as long as heads are remembered, over a
+// restart too, and not for longer.
+func TestBoltUnusedStaysGood(t *testing.T) {
+	path := boltPath(t)
+	synctest.Test(t, func(t *testing.T) {
+		options := streams.BoltOptions{SweepEvery: time.Hour}
+		b := openBoltWith(t, path, options)
+		good := func(p streams.ID) bool { return !p.Less(headOf(t, b, "unused").Base) }
+		var positions []streams.ID
+		for i := range 100 {
+			appendText(t, b, fmt.Sprint("once ", i), day, "x", "")
+			positions = append(positions, headOf(t, b, "unused").Last)
+			time.Sleep(oneDay)
+			if i == 50 {
+				closeBolt(t, b)
+				b = openBoltWith(t, path, options)
+			}
+			for ago := range min(29, i+1) {
+				if p := positions[i-ago]; !good(p) {
+					t.Fatalf("day %d: %v, of %d days ago, is not good any more", i, p, ago)
+				}
+			}
+			if i > 40 && good(positions[i-40]) {
+				t.Fatalf("day %d: what was handed out 40 days ago is good, and events of then are forgotten", i)
+			}
+		}
+	})
+}
+
+// TestBoltReadersWriteNothing: whatever names are read, and what is ephemeral,
+// leaves the file as it is; so does a node with nothing to do.
+func TestBoltReadersWriteNothing(t *testing.T) {
+	path := boltPath(t)
+	synctest.Test(t, func(t *testing.T) {
+		b := openBolt(t, path)
+		appendText(t, b, "a", day, "x", "")
+		before := fileSum(t, path)
+		broker := streams.NewBroker(streams.BrokerOptions{Log: b, Node: "n"})
+		for i := range 1000 {
+			name := fmt.Sprint("made up ", i)
+			headOf(t, b, name)
+			readAll(t, b, name)
+			if _, err := b.Append(t.Context(), name, day, []streams.Draft{{Data: []byte("1"), Ephemeral: true}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(10 * time.Minute)
+		if err := broker.Ready(); err != nil {
+			t.Fatal(err)
+		}
+		if err := broker.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if fileSum(t, path) != before {
+			t.Fatal("the file was written to")
+		}
+	})
+}
+
+func fileSum(t *testing.T, path string) [sha256.Size]byte {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sha256.Sum256(content)
 }
 
 // TestBoltKeysExpire also looks into the file: an expired key takes no room.

@@ -2,7 +2,6 @@ package streams
 
 import (
 	"bytes"
-	"encoding/binary"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -31,7 +30,8 @@ func newBoltTx(tx *bbolt.Tx, opening uint64) *boltTx {
 	}
 }
 
-// channel returns the channel, new if need be; flush writes it back.
+// channel returns the channel, new if need be; flush writes it back once it
+// has had an event.
 func (t *boltTx) channel(name string, now time.Time) (*boltChannel, error) {
 	if c, ok := t.open[name]; ok {
 		return c, nil
@@ -43,16 +43,12 @@ func (t *boltTx) channel(name string, now time.Time) (*boltChannel, error) {
 		}
 		return c, err
 	}
-	base := baseAt(now)
-	if b := t.runnel.Get(keyFloor); len(b) == 8 {
-		base.Ms = max(base.Ms, binary.BigEndian.Uint64(b)+1)
-	}
+	head := unusedHead(t.runnel)
 	c := &boltChannel{
-		last: base, base: base, first: ID{base.Ms, 1}, opening: t.opening, used: uint64(now.UnixMilli()),
+		last: head.Last, base: head.Base, first: ID{head.Last.Ms, 1}, opening: t.opening, used: uint64(now.UnixMilli()),
 		keep: Retention{Count: 1, Age: time.Millisecond},
 	}
 	t.open[name] = c
-	t.changed = true
 	return c, nil
 }
 
@@ -62,6 +58,9 @@ func (t *boltTx) flush() error {
 		return nil
 	}
 	for name, c := range t.open {
+		if c.last.N == 0 {
+			continue
+		}
 		if err := t.channels.Put([]byte(name), c.encode()); err != nil {
 			return err
 		}
@@ -69,7 +68,7 @@ func (t *boltTx) flush() error {
 	return nil
 }
 
-// use sets the base of those channels that are new and renews the others.
+// use notes that the channels are used.
 func (t *boltTx) use(names []string, now time.Time) error {
 	t.changed = true
 	for _, name := range names {

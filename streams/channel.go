@@ -100,13 +100,16 @@ func (c *channel) newest() ID {
 
 // differs reports whether the log's last ID is news. For a channel that was
 // left it no longer is.
-func (c *channel) differs(last ID) bool {
+func (c *channel) differs(head Head) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.tail.newest == last {
+	if head.unused(c.tail.newest) {
+		c.tail.rename(head.Last)
+	}
+	if c.tail.newest == head.Last {
 		c.aheadSince = time.Time{}
 	}
-	return !c.gone && c.tail.newest != last
+	return !c.gone && c.tail.newest != head.Last
 }
 
 // isGone reports whether the channel was left.

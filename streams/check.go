@@ -123,7 +123,7 @@ func (b *Broker) compare(due []*channel) {
 			continue
 		}
 		c.begin(last)
-		if c.differs(last) {
+		if c.differs(heads[i]) {
 			b.refreshSoon(c)
 		}
 	}

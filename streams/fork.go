@@ -40,9 +40,9 @@ func (f Fork) lost(p ID) bool {
 }
 
 // forkOf returns the fork at which p was lost. Of several it is the first: who
-// goes on there passes over nothing.
+// goes on there passes over nothing. What is before the first event never was.
 func (page *Page) forkOf(p ID) (Fork, bool) {
-	if len(page.Forks) == 0 || p.Less(page.Base) || page.shows(p) {
+	if len(page.Forks) == 0 || p.N == 0 || p.Less(page.Base) || page.shows(p) {
 		return Fork{}, false
 	}
 	for _, f := range page.Forks {

@@ -23,8 +23,9 @@ var (
 // Log keeps the events of every channel in order, and alone assigns their
 // IDs. All methods may be called from many goroutines at once.
 //
-// A channel's numbering begins with a base, set by whichever method meets the
-// channel first; from then on its head is known even while it holds no event.
+// A channel's numbering begins with a base. Channels that never had an event
+// share one, so that whatever names are read leave nothing behind; it is lost
+// when the log is.
 type Log interface {
 	// Append adds the drafts to the channel, in their order and next to each
 	// other but for ephemeral ones, which go to followers only. It returns
@@ -37,8 +38,7 @@ type Log interface {
 	Append(ctx context.Context, channel string, keep Retention, drafts []Draft) ([]Result, error)
 
 	// Heads returns where each of the channels stands, in their order; the
-	// zero Head for one of which it cannot say so, as of a new one while the
-	// log takes no writes. It also renews what the log keeps of a channel whose
+	// zero Head for one of which it cannot say so. It also renews what the log keeps of a channel whose
 	// history has expired.
 	Heads(ctx context.Context, channels []string) ([]Head, error)
 
@@ -83,9 +83,17 @@ type Result struct {
 
 // Head is where a channel stands.
 type Head struct {
-	Last ID // the last ID assigned; the base before the first event
+	Last ID // the last ID assigned; before the first event a position of number 0
 	Base ID // where the numbering began; zero when that is not known any more
 }
+
+// begins reports whether p is before the channel's first event, perhaps by
+// another name than that event's Prev: logs that forget channels move up where
+// unused ones stand, and what they handed out before is as good.
+func (h Head) begins(p ID) bool { return p.N == 0 && !h.Base.IsZero() && !p.Less(h.Base) }
+
+// unused reports whether p is where a channel stands that never had an event.
+func (h Head) unused(p ID) bool { return h.Last.N == 0 && h.begins(p) }
 
 // Query says which page to read.
 type Query struct {

@@ -9,10 +9,12 @@ import (
 
 // How long a channel without events, keys and follower is remembered: one
 // that had events, so that a client that returns learns how many it missed,
-// and one that never had any.
+// and one that never had any, or on Redis the base of all of these; how often
+// that base is moved up in bolt (on Redis with each seventh of its life).
 const (
-	headLife = 30 * 24 * time.Hour
-	baseLife = 7 * 24 * time.Hour
+	headLife  = 30 * 24 * time.Hour
+	baseLife  = 7 * 24 * time.Hour
+	baseEvery = 24 * time.Hour
 )
 
 // sweepEvery is how often age is applied to channels that nobody appends to.

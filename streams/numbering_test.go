@@ -12,7 +12,8 @@ import (
 // whether retained or not, and which are.
 type numbering struct {
 	clock    uint64
-	base     ID
+	base     ID // every position of number 0 from here on is before the first event
+	start    ID // what the first event names
 	baseLost bool
 	all      []*Event // of the numbering as it is now, oldest first
 	kept     []*Event
@@ -24,14 +25,14 @@ type numbering struct {
 }
 
 func newNumbering() *numbering {
-	l := &numbering{clock: 1000, base: ID{Ms: 1000}, common: map[ID]ID{}, noted: map[ID]bool{}}
+	l := &numbering{clock: 1000, base: ID{Ms: 1000}, start: ID{Ms: 1000}, common: map[ID]ID{}, noted: map[ID]bool{}}
 	l.told = append(l.told, l.base)
 	return l
 }
 
 func (l *numbering) last() ID {
 	if len(l.all) == 0 {
-		return l.base
+		return l.start
 	}
 	return l.all[len(l.all)-1].ID
 }
@@ -43,7 +44,7 @@ func (l *numbering) append(n int) {
 		l.all, l.kept = append(l.all, e), append(l.kept, e)
 		l.told = append(l.told, e.ID)
 		for i := range l.forks {
-			if l.forks[i].Last == last {
+			if f := l.forks[i].Last; f == last || f.N+last.N == 0 {
 				l.forks[i].First = e.ID
 			}
 		}
@@ -60,7 +61,8 @@ func (l *numbering) rollBack(k int, clock uint64) (lost ID) {
 	l.kept = slices.DeleteFunc(l.kept, func(e *Event) bool { return last.Less(e.ID) })
 	l.forks = slices.DeleteFunc(l.forks, func(f Fork) bool { return f.First.IsZero() || last.Less(f.First) })
 	for _, p := range l.told {
-		if was, ok := l.common[p]; last.Less(p) && (!ok || !was.Less(last)) {
+		above := last.Less(p) || last.N == 0 && p.N > 0 && !p.Less(l.base)
+		if was, ok := l.common[p]; above && (!ok || !was.Less(last)) {
 			l.common[p], l.noted[p] = last, false
 		}
 	}
@@ -104,7 +106,23 @@ func (l *numbering) begin() {
 	l.base, l.baseLost, l.all, l.kept, l.forks = ID{Ms: l.clock}, false, nil, nil, nil
 	clear(l.common)
 	clear(l.noted)
+	l.start = l.base
 	l.told = append(l.told, l.base)
+}
+
+// rename moves up where the channel stands, before its first event.
+func (l *numbering) rename() {
+	if len(l.all) > 0 {
+		return
+	}
+	l.clock = max(l.clock, l.start.Ms) + 1
+	for p, common := range l.common {
+		if common == l.start {
+			l.common[p] = ID{Ms: l.clock}
+		}
+	}
+	l.start = ID{Ms: l.clock}
+	l.told = append(l.told, l.start)
 }
 
 func (l *numbering) head() Head {
@@ -148,7 +166,7 @@ func (l *numbering) resumes(p ID) ID {
 // knows returns how many events of the numbering stand up to p, and whether p
 // is a position in it.
 func (l *numbering) knows(p ID) (n int, ok bool) {
-	if p == l.base {
+	if p.N == 0 && !p.Less(l.base) && (!l.baseLost || p == l.start) {
 		return 0, true
 	}
 	for i, e := range l.all {
@@ -175,6 +193,7 @@ func (l *numbering) actions() map[string]func(*rapid.T) {
 		},
 		"expire": func(*rapid.T) { l.kept = nil },
 		"begin":  func(*rapid.T) { l.begin() },
+		"rename": func(*rapid.T) { l.rename() },
 		"forget the base": func(*rapid.T) {
 			l.baseLost = len(l.all) > 0 // an empty channel gets a new one
 		},

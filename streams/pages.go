@@ -139,16 +139,20 @@ func (c *channel) longestBehind() (p ID, asked uint64, ok bool) {
 func (c *channel) serve(p ID, asked uint64, st standing) *wakeup {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	v := atEnd
+	v, at := atEnd, p
 	if st.ahead {
 		v = aheadOf
 	}
-	if st.answers(p) {
+	if st.gap == nil {
+		at = st.from
+	}
+	if st.answers(at) {
 		c.keep(st, asked)
 		v = noVerdict
 	}
 	return c.behind.take(func(s *Subscription) bool {
 		if s.position == p {
+			s.position = at
 			s.judge(v, asked, st.last)
 			return true
 		}

@@ -3,7 +3,7 @@ package streams
 // standing is how a reading from a position goes on.
 type standing struct {
 	gap    *Gap     // comes first; nil when nothing is missing
-	from   ID       // where events begin: the position, or the gap's new one
+	from   ID       // where events begin: the position, perhaps by another name, or the gap's new one
 	events []*Event // what follows, without a hole
 	ahead  bool     // the position is above all the log has
 	fork   *Fork    // where the position was lost: what follows it is what follows fork.Last
@@ -35,6 +35,9 @@ func place(channel string, p ID, page Page) standing {
 		return s
 	}
 	s.from = first.Prev
+	if first.ID.N == 1 && page.Below.IsZero() && page.begins(p) {
+		return s
+	}
 	s.gap = &Gap{Channel: channel, After: p, Last: first.Prev, Resumed: first.ID, Missed: MissedUnknown}
 	s.gap.Reason = reasonBefore(first, p, page)
 	if s.gap.Reason == Trimmed && !page.Base.IsZero() {
@@ -65,6 +68,10 @@ func fits(below, p, above ID) bool {
 // placeAtEnd judges a position above which the log has no event.
 func placeAtEnd(channel string, p ID, page Page, s *standing) {
 	last := page.Last
+	if page.unused(p) {
+		s.from = last
+		return
+	}
 	if p == last || page.Below == p && last.Less(p) {
 		return
 	}

@@ -201,6 +201,11 @@ func (k redisKeys) head() string { return "runnel:{" + string(k) + "}:head" }
 func (k redisKeys) fork() string { return "runnel:{" + string(k) + "}:fork" }
 func (k redisKeys) live() string { return "runnel:{" + string(k) + "}:live" }
 
+// base is the head of all channels that never had an event: one key, so that
+// whatever names are read leave nothing behind. On a cluster it has to carry a
+// hash tag of the channel's slot, and there is one per slot.
+func (redisKeys) base() string { return "runnel:base" }
+
 func (k redisKeys) key(hash string) string { return "runnel:{" + string(k) + "}:key:" + hash }
 
 // quietRedis keeps the library from writing to standard error; what it has to

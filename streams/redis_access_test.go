@@ -19,7 +19,7 @@ func TestRedisAccess(t *testing.T) {
 	server := streamstest.StartRedis(t, "--maxmemory-policy", "allkeys-lru")
 	plain := plainClient(t, server)
 	err := plain.Do(t.Context(), "ACL", "SETUSER", "hub", "on", ">s3cret/word", "~runnel:*", "&runnel:*",
-		"+hello", "+auth", "+ping", "+select", "+info", "+eval", "+evalsha", "+time", "+get", "+mget", "+getex", "+set",
+		"+hello", "+auth", "+ping", "+select", "+info", "+eval", "+evalsha", "+time", "+exists", "+get", "+mget", "+getex", "+set",
 		"+ttl", "+expire", "+pexpire", "+xadd", "+xtrim", "+xrange", "+xrevrange", "+xinfo|stream",
 		"+publish", "+subscribe", "+unsubscribe", "+wait", "+scan", "+xlen").Err()
 	if err != nil {

@@ -126,13 +126,12 @@ func (c *appendCall) build() {
 	k, keep := redisKeys(c.appends[0].channel), c.appends[0].keep
 	age := min(keep.Age, redisMaxAge)
 	c.first = k.live()
-	c.keys = []string{k.log(), k.head()}
-	c.args = make([]any, 0, 5+6*c.drafts)
+	c.keys = []string{k.log(), k.head(), k.base()}
+	c.args = make([]any, 0, 4+6*c.drafts)
 	c.args = append(c.args,
 		max(1, keep.Count),
 		max(1, age.Milliseconds()),
 		seconds(headLife+age),
-		seconds(baseLife),
 		KeyLife.Milliseconds())
 	for _, a := range c.appends {
 		c.keys = append(c.keys, a.keys...)

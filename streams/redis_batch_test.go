@@ -32,7 +32,7 @@ func TestAppendCalls(t *testing.T) {
 			if len(call.appends) > 1 && call.drafts > redisMerge {
 				t.Fatalf("%d drafts in a call", call.drafts)
 			}
-			if len(call.keys) != 2+call.drafts {
+			if len(call.keys) != 3+call.drafts {
 				t.Fatalf("%d keys for %d drafts", len(call.keys), call.drafts)
 			}
 			channel, values := call.appends[0].channel, dataOf(call)
@@ -55,7 +55,7 @@ func TestAppendCalls(t *testing.T) {
 
 // dataOf reads the drafts' data as the script finds it.
 func dataOf(c *appendCall) (data []string) {
-	for at := 5; at < len(c.args); {
+	for at := 4; at < len(c.args); {
 		fields := c.args[at+3].(int)
 		for i := at + 4; i < at+4+fields; i += 2 {
 			if c.args[i] == "data" {

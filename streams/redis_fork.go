@@ -40,19 +40,35 @@ end
 `
 
 // forkScript notes a fork, and returns it or, where last is lost itself, nothing.
-// ARGV: live name, life of the fork in s, of a base (unused), last, lost, how
+// ARGV: live name, life of the fork in s, of the base (unused), last, lost, how
 // many forks are kept.
 var forkScript = redis.NewScript(luaFork + `
 local stored, replica = ofMaster()
 if replica then return replica end
 local last, lost, first = ARGV[4], ARGV[5], '0-0'
+
+-- The position itself, if it is one of a channel that never had an event.
+local function beginsAt(position)
+  local _, base = parts(redis.call('GET', unused))
+  local _, n = parse(position)
+  if base and n == 0 and not less(position, base) then return position end
+end
+
 local above = redis.call('XRANGE', log, '(' .. last, '+', 'COUNT', 1)[1]
-if above and above[2][1] == 'prev' and above[2][2] == last then
+-- The first event may name that position otherwise.
+local function names(prev)
+  local _, n = parse(last)
+  return prev == last or n == 0 and select(2, parse(prev)) == 0
+end
+
+local at = where(stored)
+if not at then at = beginsAt(last) end
+if above and above[2][1] == 'prev' and names(above[2][2]) then
   first = above[1]
-elseif where(stored) ~= last and not redis.call('XRANGE', log, last, last)[1] then
+elseif at ~= last and not redis.call('XRANGE', log, last, last)[1] then
   return {}
 end
-return note(KEYS[3], last, first, lost, tonumber(ARGV[6]), tonumber(ARGV[2]))
+return note(KEYS[4], last, first, lost, tonumber(ARGV[6]), tonumber(ARGV[2]))
 `)
 
 // Fork implements [Forker].

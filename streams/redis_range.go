@@ -44,13 +44,19 @@ func (r *Redis) Heads(ctx context.Context, channels []string) ([]Head, error) {
 // someHeads reads the heads that are stored in one command. For the others,
 // and for some that are due to be renewed perhaps, it calls a script.
 func (r *Redis) someHeads(ctx context.Context, heads []Head, channels []string) ([]Head, error) {
-	stored, err := r.storedHeads(ctx, channels)
+	stored, base, err := r.storedHeads(ctx, channels)
 	if err != nil {
+		return nil, err
+	}
+	if base, err = r.ofUnused(ctx, channels, stored, base); err != nil {
 		return nil, err
 	}
 	var calls []*scriptCall
 	var at []int // in heads
 	for i, text := range stored {
+		if text == nil {
+			text = base
+		}
 		head, ok := parseStoredHead(text)
 		if !ok || rand.N(redisHeadLooks) == 0 {
 			calls = append(calls, readCall(channels[i], seconds(redisHeadRenewal)))
@@ -74,20 +80,59 @@ func (r *Redis) someHeads(ctx context.Context, heads []Head, channels []string) 
 }
 
 // storedHeads returns what is stored of the channels' heads, nil where nothing
-// is. It asks afterwards whether the server is a master, as the scripts do.
-func (r *Redis) storedHeads(ctx context.Context, channels []string) ([]any, error) {
-	keys := make([]string, len(channels))
+// is, and of the base.
+func (r *Redis) storedHeads(ctx context.Context, channels []string) (heads []any, base any, err error) {
+	keys := make([]string, len(channels), len(channels)+1)
 	for i, channel := range channels {
 		keys[i] = redisKeys(channel).head()
 	}
-	pipe := r.client.Pipeline()
-	stored, master := pipe.MGet(ctx, keys...), pipe.Do(ctx, "getex", keys[0])
-	// Each reply has its error.
-	_, _ = pipe.Exec(ctx)
-	if err := master.Err(); redis.HasErrorPrefix(err, "READONLY") {
+	keys = append(keys, redisKeys(channels[0]).base())
+	var stored *redis.SliceCmd
+	err = r.askMaster(ctx, func(pipe redis.Pipeliner) { stored = pipe.MGet(ctx, keys...) })
+	if err != nil {
+		return nil, nil, err
+	}
+	if heads, err = stored.Result(); err != nil {
+		return nil, nil, err
+	}
+	return heads[:len(channels)], heads[len(channels)], nil
+}
+
+// ofUnused returns the base if it is the head of all channels of which none is
+// stored; nil where one of them has a stream that lost its head, or something
+// else where that belongs.
+func (r *Redis) ofUnused(ctx context.Context, channels []string, stored []any, base any) (any, error) {
+	var keys []string
+	for i, text := range stored {
+		if text == nil {
+			keys = append(keys, redisKeys(channels[i]).log(), redisKeys(channels[i]).head())
+		}
+	}
+	if len(keys) == 0 || base == nil {
+		return base, nil
+	}
+	var exist *redis.IntCmd
+	err := r.askMaster(ctx, func(pipe redis.Pipeliner) { exist = pipe.Exists(ctx, keys...) })
+	if err != nil {
 		return nil, err
 	}
-	return stored.Result()
+	if n, err := exist.Result(); n > 0 || err != nil {
+		return nil, err
+	}
+	return base, nil
+}
+
+// askMaster asks, and asks afterwards whether the server is a master, as the
+// scripts do. Each reply has its own error.
+func (r *Redis) askMaster(ctx context.Context, ask func(redis.Pipeliner)) error {
+	pipe := r.client.Pipeline()
+	ask(pipe)
+	master := pipe.Do(ctx, "getex", redisKeys("").base())
+	_, _ = pipe.Exec(ctx)
+	if err := master.Err(); redis.HasErrorPrefix(err, "READONLY") {
+		return err
+	}
+	return nil
 }
 
 // parseStoredHead reads "<last> <base>".
@@ -102,7 +147,7 @@ func parseStoredHead(v any) (Head, bool) {
 func readCall(channel string, args ...any) *scriptCall {
 	k := redisKeys(channel)
 	return &scriptCall{
-		keys:  []string{k.log(), k.head(), k.fork()},
+		keys:  []string{k.log(), k.head(), k.base(), k.fork()},
 		first: k.live(),
 		args:  append([]any{seconds(headLife), seconds(baseLife)}, args...),
 	}

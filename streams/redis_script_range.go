@@ -3,18 +3,22 @@ package streams
 import "github.com/redis/go-redis/v9"
 
 // rangeScript returns a page: last, base, the entry below, whether there is
-// more, entries, forks. ARGV: live name, life of the head in s, of a base alone in s,
+// more, entries, forks. ARGV: live name, life of the head in s, of the base in s,
 // from, "1" for backward, at most so many entries, so many bytes, and what to
 // add to the bytes of each. It reads in pieces, so that a page of large events
 // does not take a moment of everybody's Redis, and asks for the entry below
 // only where the first one does not follow directly.
-var rangeScript = redis.NewScript(luaChannel + `
+var rangeScript = redis.NewScript(luaChannel + luaUnused + `
 local stored, replica = ofMaster()
 if replica then return replica end
 local last, base, known = where(stored)
 local from, backward, limit, bytes = ARGV[4], ARGV[5] == '1', tonumber(ARGV[6]), tonumber(ARGV[7])
-if not known then
-  redis.call('SET', head, last .. ' ' .. base, 'EX', last == base and ARGV[3] or ARGV[2])
+if not last then
+  local refused
+  last, base, refused = whereUnused()
+  if refused then return refused end
+elseif not known then
+  redis.call('SET', head, last .. ' ' .. base, 'EX', ARGV[2])
 end
 
 local function canonical(s)
@@ -87,5 +91,5 @@ if not backward and from ~= '0-0' and not direct() then
   until not piece[1] or ours(piece[1])
   if piece[1] then below = piece[1][1] end
 end
-return {last, base, below, more, entries, redis.call('GET', KEYS[3])}
+return {last, base, below, more, entries, redis.call('GET', KEYS[4])}
 `)

@@ -2,14 +2,15 @@ package streams
 
 import "github.com/redis/go-redis/v9"
 
-// The scripts. KEYS are a channel's log and head; ARGV[1] is the channel's
-// pub/sub name. Lua counts in doubles, exact to 2^53: milliseconds stay below
+// The scripts. KEYS are a channel's log and head and the store's base; ARGV[1]
+// is the channel's pub/sub name. Lua counts in doubles, exact to 2^53: milliseconds stay below
 // that for 285,000 years, and a channel's running number is refused beyond it.
 
 // luaChannel is what the scripts share. A head is "<last> <base>", the base
-// 0-0 when it is not known any more.
+// 0-0 when it is not known any more. The store's base is the head of all
+// channels that never had an event.
 const luaChannel = `
-local log, head = KEYS[1], KEYS[2]
+local log, head, unused = KEYS[1], KEYS[2], KEYS[3]
 
 local function id(ms, n) return string.format('%d-%d', ms, n) end
 
@@ -45,29 +46,54 @@ local function ofMaster()
   return redis.call('GET', head)
 end
 
--- Where the channel stands by what is stored as its head, and whether anything is.
+local function parts(stored) return string.match(stored or '', '^(%d+%-%d+) (%d+%-%d+)$') end
+
+-- Where the channel stands by what is stored as its head, and whether anything
+-- is; nothing where there never was an event.
 local function where(stored)
-  local last, base = string.match(stored or '', '^(%d+%-%d+) (%d+%-%d+)$')
+  local last, base = parts(stored)
   if last then return last, base, true end
   last = top()
   if last then return last, '0-0', false end
-  base = id(now(), 0)
-  return base, base, false
+end
+`
+
+// luaUnused tells readers where channels stand that never had an event, and
+// takes care of the store's base. ARGV[2] and ARGV[3] are the lives of a head
+// and of the base in s.
+//
+// A channel without a head had no event for as long as heads live, so that a
+// position before the first event is good for that long. The base is moved up
+// each day that somebody asks, and gone after its life: while it is there, what
+// it calls good was handed out within the life of a head.
+const luaUnused = `
+local function whereUnused()
+  local last, base = parts(redis.call('GET', unused))
+  local time, life = now(), ARGV[3] * 1000
+  if last and time < parse(last) + life / 7 then return last, base end
+  local newest = math.max(time, last and parse(last) or 0)
+  local oldest = math.max(base and parse(base) or newest, time - (ARGV[2] * 1000 - life))
+  local reply = redis.pcall('SET', unused, id(newest, 0) .. ' ' .. id(oldest, 0), 'EX', ARGV[3])
+  if not reply.err then return id(newest, 0), id(oldest, 0) end
+  return last, base, not last and reply or nil
 end
 `
 
 // headsScript returns where a channel stands and has that live on. ARGV: live
-// name, life of the head in s, of a base alone in s, and how much of it is over
-// when it is renewed, so that not every look is a write.
-var headsScript = redis.NewScript(luaChannel + `
+// name, life of the head in s, of the base in s, and how much of the head's is
+// over when it is renewed, so that not every look is a write.
+var headsScript = redis.NewScript(luaChannel + luaUnused + `
 local stored, replica = ofMaster()
 if replica then return replica end
 local last, base, known = where(stored)
-local life = tonumber(last == base and ARGV[3] or ARGV[2])
+if not last then
+  local last, base, refused = whereUnused()
+  return refused or {last, base}
+end
 if not known then
-  redis.call('SET', head, last .. ' ' .. base, 'EX', life)
-elseif redis.call('TTL', head) < life - ARGV[4] then
-  redis.call('EXPIRE', head, life)
+  redis.call('SET', head, last .. ' ' .. base, 'EX', ARGV[2])
+elseif redis.call('TTL', head) < ARGV[2] - ARGV[4] then
+  redis.call('EXPIRE', head, ARGV[2])
 end
 return {last, base}
 `)

@@ -130,11 +130,12 @@ func TestRedisKeys(t *testing.T) {
 		t.Errorf("head %q", head)
 	}
 	read(t, log, "nobody", everything)
+	add(t, log, "nobody", streams.Draft{Data: []byte("1"), Ephemeral: true})
 	lives := map[string]time.Duration{
 		"runnel:{orders}:log":  24 * time.Hour,
 		"runnel:{orders}:head": 31 * 24 * time.Hour,
 		"runnel:{orders}:key:": streams.KeyLife,
-		"runnel:{nobody}:head": 7 * 24 * time.Hour,
+		"runnel:base":          7 * 24 * time.Hour,
 	}
 	for _, key := range plain.Keys(t.Context(), "*").Val() {
 		prefix, life := key, time.Duration(0)

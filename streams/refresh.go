@@ -94,6 +94,9 @@ func (c *channel) take(from ID, st standing, page Page) {
 			c.pages = nil // they may be of a past that the log has lost
 		}
 	default:
+		if st.from != from && c.tail.newest == from {
+			c.tail.rename(st.from)
+		}
 		for _, e := range st.events {
 			c.tail.offer(e)
 		}

@@ -109,7 +109,7 @@ func (c *channel) toFinish() *Fork {
 }
 
 func (c *channel) followed() *Fork {
-	if c.fork != nil && c.fork.Last != c.tail.newest {
+	if c.fork != nil && c.fork.Last != c.tail.newest && c.tail.newest.N > 0 {
 		return c.fork
 	}
 	return nil

@@ -46,6 +46,10 @@ func (t *tail) reset(at ID) {
 	t.first++
 }
 
+// rename has a tail before its channel's first event stand at another name of
+// that position.
+func (t *tail) rename(at ID) { t.newest, t.before = at, at }
+
 // offer appends an event that follows the newest.
 func (t *tail) offer(e *Event) heard {
 	switch {
