@@ -152,6 +152,7 @@ var known = []struct {
 	{streams.ErrBadPlace, fault(codeBadRequest, "")},
 	{streams.ErrKeyReused, fault(codeConflict, streams.ErrKeyReused.Error())},
 	{streams.ErrUnknownOutcome, fault(codeUnknownOutcome, "the log did not answer; perhaps the event was published. Repeat it with the same idempotency key")},
+	{streams.ErrKeysFull, fault(codeUnavailable, "there is no room for another idempotency key for now: keys are remembered for 5 minutes, in a half of --memory")},
 	{streams.ErrUnavailable, fault(codeUnavailable, "the log cannot be reached")},
 	{streams.ErrClosed, errDraining},
 	{context.Canceled, fault(codeUnavailable, "the request was given up")},

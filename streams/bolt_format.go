@@ -1,7 +1,6 @@
 package streams
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"time"
@@ -161,12 +160,6 @@ type boltKey struct {
 	draft [16]byte // the draft's fingerprint
 	id    ID
 	at    uint64 // when it was first used, in ms
-}
-
-// boltKeyHash stands for a channel's idempotency key.
-func boltKeyHash(channel, key string) []byte {
-	sum := sha256.Sum256(append(eventPrefix(channel), key...))
-	return sum[:16]
 }
 
 func (k *boltKey) encode() []byte {

@@ -7,7 +7,8 @@ import (
 
 // repeated sets the answer that the draft's key got before, if it is known.
 func (t *boltTx) repeated(prefix []byte, d *Draft, r *Result, now time.Time) (bool, error) {
-	b := t.keys.Get(boltKeyHash(string(prefix[1:]), d.Key))
+	hash := hashKey(string(prefix[1:]), d.Key)
+	b := t.keys.Get(hash[:])
 	if b == nil {
 		return false, nil
 	}
@@ -25,12 +26,12 @@ func (t *boltTx) repeated(prefix []byte, d *Draft, r *Result, now time.Time) (bo
 
 func (t *boltTx) remember(prefix []byte, d *Draft, id ID, now time.Time) error {
 	t.changed = true
-	hash := boltKeyHash(string(prefix[1:]), d.Key)
+	hash := hashKey(string(prefix[1:]), d.Key)
 	k := boltKey{draft: d.fingerprint(), id: id, at: uint64(now.UnixMilli())}
-	if err := t.keys.Put(hash, k.encode()); err != nil {
+	if err := t.keys.Put(hash[:], k.encode()); err != nil {
 		return err
 	}
-	return t.expiry.Put(append(binary.BigEndian.AppendUint64(nil, k.at), hash...), nil)
+	return t.expiry.Put(append(binary.BigEndian.AppendUint64(nil, k.at), hash[:]...), nil)
 }
 
 // expireKeys forgets up to limit keys whose life is over, and reports whether

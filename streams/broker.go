@@ -88,8 +88,11 @@ func (b *Broker) published(channel string, results []Result, err error) {
 		return
 	}
 	for _, r := range results {
-		if r.Err == nil {
+		switch {
+		case r.Err == nil:
 			b.count.published.Add(1)
+		case errors.Is(r.Err, ErrUnavailable):
+			b.logFailed("append", channel, r.Err)
 		}
 	}
 }

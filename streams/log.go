@@ -3,6 +3,7 @@ package streams
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -14,6 +15,9 @@ var (
 	// ErrUnknownOutcome: the answer was lost; perhaps it was appended. To be
 	// repeated with the same idempotency key.
 	ErrUnknownOutcome = errors.New("the log did not answer; perhaps the event was appended")
+	// ErrKeysFull: the log has no room for another idempotency key for now. It is
+	// an ErrUnavailable.
+	ErrKeysFull = fmt.Errorf("%w: there is no room for another idempotency key", ErrUnavailable)
 	// ErrKeyReused: the idempotency key was used with another draft.
 	ErrKeyReused = errors.New("the idempotency key was used for another event")
 	// ErrClosed: the log, broker or subscription has been closed.
@@ -75,7 +79,7 @@ type Follower interface {
 }
 
 // Result is the outcome of one draft: its ID (zero for an ephemeral one), or
-// ErrKeyReused.
+// ErrKeyReused or ErrKeysFull.
 type Result struct {
 	ID  ID
 	Err error

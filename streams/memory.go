@@ -14,10 +14,11 @@ const DefaultMemoryBudget = 256 << 20
 // the process and loses them with it; positions of an earlier process are then
 // unknown, which their clients are told by a gap.
 //
-// One budget bounds all of it: events, idempotency keys and channels. When it
-// is spent, the oldest of any channel goes first; a channel counts as old as
-// its oldest event or key, and one with neither as old as its last use. Such
-// an empty channel is forgotten whole, base and head, unless it is followed.
+// One budget bounds all of it: events, channels and idempotency keys. When it
+// is spent, the oldest event of any channel goes first; a channel without any
+// counts as old as its last use, and is forgotten whole, base and head, unless
+// it is followed. Idempotency keys live as long as is promised: they may fill a
+// half of the budget, and a further one is refused (ErrKeysFull).
 //
 // All channels begin with the same base, so one that never had an event needs
 // no memory: whoever reads made-up names takes none from others.
@@ -26,6 +27,7 @@ type Memory struct {
 	born     uint64 // ms of the first base
 	used     atomic.Int64
 	channels sync.Map // name → *memoryChannel
+	keys     *memoryKeys
 	oldest   ageQueue
 
 	evicting sync.Mutex    // one goroutine at a time makes room
@@ -48,6 +50,7 @@ func NewMemory(budget int64) *Memory {
 		budget = DefaultMemoryBudget
 	}
 	m := &Memory{budget: budget, born: baseAt(time.Now()).Ms, stop: make(chan struct{})}
+	m.keys = newMemoryKeys(budget, &m.used)
 	m.swept.Go(m.sweepUntilStopped)
 	return m
 }
@@ -82,7 +85,7 @@ func (m *Memory) Append(ctx context.Context, channel string, keep Retention, dra
 	}
 	now := time.Now()
 	before := c.size
-	results, news := c.append(now, keep, drafts)
+	results, news := c.append(now, keep, drafts, m.keys)
 	m.used.Add(c.size - before)
 	follower := c.follower
 	c.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// How long a channel without events, keys and follower is remembered: one
+// How long a channel without events and follower is remembered: one
 // that had events, so that a client that returns learns how many it missed,
 // and one that never had any, or on Redis the base of all of these; how often
 // that base is moved up in bolt (on Redis with each seventh of its life).
@@ -28,6 +28,7 @@ func (m *Memory) sweepUntilStopped() {
 		case <-m.stop:
 			return
 		case now := <-tick.C:
+			m.keys.expire(now)
 			for _, v := range m.channels.Range {
 				m.sweep(v.(*memoryChannel), now)
 			}
@@ -43,7 +44,6 @@ func (m *Memory) sweep(c *memoryChannel, now time.Time) {
 	}
 	before := c.size
 	c.trim(now)
-	c.expireKeys(now)
 	m.used.Add(c.size - before)
 	life := headLife
 	if c.head.Last == c.head.Base {
@@ -56,7 +56,7 @@ func (m *Memory) sweep(c *memoryChannel, now time.Time) {
 
 func (c *memoryChannel) forgettable() bool { return c.empty() && c.follower == nil }
 
-func (c *memoryChannel) empty() bool { return len(c.events) == 0 && len(c.keys.order) == 0 }
+func (c *memoryChannel) empty() bool { return len(c.events) == 0 }
 
 // forget takes the channel out of the log; c.mu is held. Its IDs never come
 // again: a base set later stands above them.
@@ -111,7 +111,7 @@ func (m *Memory) evict(c *memoryChannel, next, target int64) {
 	}
 	for !c.empty() && c.oldest() <= next && m.used.Load() > target {
 		before := c.size
-		c.dropOldest()
+		c.drop(1)
 		m.used.Add(c.size - before)
 	}
 	switch {
@@ -127,25 +127,10 @@ func (m *Memory) evict(c *memoryChannel, next, target int64) {
 
 // oldest is the time of what evict would drop next.
 func (c *memoryChannel) oldest() int64 {
-	at := int64(math.MaxInt64)
-	if len(c.events) > 0 {
-		at = int64(c.events[0].ID.Ms)
-	}
-	if len(c.keys.order) > 0 {
-		at = min(at, c.keys.oldest())
-	}
 	if c.empty() {
-		at = c.used
+		return c.used
 	}
-	return at
-}
-
-func (c *memoryChannel) dropOldest() {
-	if len(c.keys.order) > 0 && (len(c.events) == 0 || c.keys.oldest() < int64(c.events[0].ID.Ms)) {
-		c.dropKey()
-		return
-	}
-	c.drop(1)
+	return int64(c.events[0].ID.Ms)
 }
 
 // ageQueue holds channels by age. The age of a channel in it can be behind:

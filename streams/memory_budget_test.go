@@ -1,6 +1,7 @@
 package streams_test
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -71,7 +72,7 @@ func TestMemoryMadeUpChannels(t *testing.T) {
 		case 2:
 			m.Follow(name, &silent{})()
 		case 3:
-			appendText(t, m, name, day, "", name)
+			appendText(t, m, name, day, "", "")
 		}
 	}
 	if grown := heapInUse() - before; grown > 2*budget {
@@ -107,21 +108,64 @@ func TestMemoryReadersTakeNothing(t *testing.T) {
 	}
 }
 
-// TestMemoryManyKeys: idempotency keys count too.
-func TestMemoryManyKeys(t *testing.T) {
-	const budget = 1 << 20
+// TestMemoryKeepsKeys: an idempotency key that was taken is known for its life,
+// whatever else comes and however full the budget is; one that has no room is
+// refused, and has room once others are past their life.
+func TestMemoryKeepsKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory(t, 1<<20)
+		publish := func(i int) (streams.ID, error) {
+			d := streams.Draft{Data: []byte("{}"), Key: fmt.Sprint("key ", i)}
+			results, err := m.Append(t.Context(), fmt.Sprint("room:", i%7), day, []streams.Draft{d})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return results[0].ID, results[0].Err
+		}
+		for round := range 3 {
+			taken := map[int]streams.ID{}
+			for i := range 6000 {
+				switch id, err := publish(i + 10_000*round); {
+				case err == nil:
+					taken[i] = id
+				case !errors.Is(err, streams.ErrKeysFull) || !errors.Is(err, streams.ErrUnavailable) || !id.IsZero():
+					t.Fatalf("%v, %v", id, err)
+				}
+				if i%100 == 0 {
+					time.Sleep(time.Second)
+				}
+			}
+			if n := len(taken); n < 4000 || n > 5000 {
+				t.Fatalf("%d of 6000 keys were taken in a budget of 1 MiB", n)
+			}
+			for range 2000 {
+				appendText(t, m, "other", day, strings.Repeat("x", 1000), "")
+			}
+			time.Sleep(10 * time.Second)
+			for i, id := range taken {
+				if again, err := publish(i + 10_000*round); again != id || err != nil {
+					t.Fatalf("key %d was answered with %v, then with %v, %v", i, id, again, err)
+				}
+			}
+			time.Sleep(streams.KeyLife + time.Minute)
+		}
+	})
+}
+
+// TestMemoryKeysBounded: what keys take stays within their share.
+func TestMemoryKeysBounded(t *testing.T) {
+	const budget = 4 << 20
 	m := newMemory(t, budget)
 	few := streams.Retention{Count: 1, Age: time.Hour}
 	before := heapInUse()
-	for i := range 20_000 {
-		appendText(t, m, "a", few, "x", fmt.Sprintf("%0200d", i))
+	for i := range 60_000 {
+		d := streams.Draft{Data: []byte("{}"), Key: fmt.Sprintf("%0200d", i)}
+		if _, err := m.Append(t.Context(), "a", few, []streams.Draft{d}); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if grown := heapInUse() - before; grown > 2*budget {
-		t.Fatalf("the keys took %d MiB of a budget of %d", grown>>20, budget>>20)
-	}
-	last := headOf(t, m, "a").Last
-	if again := appendText(t, m, "a", few, "x", fmt.Sprintf("%0200d", 19_999)); again != last {
-		t.Fatalf("the newest key is forgotten: %v, then %v", last, again)
+	if grown := heapInUse() - before; grown > budget/2 {
+		t.Fatalf("the keys took %d KiB of a budget of %d", grown>>10, budget>>10)
 	}
 	runtime.KeepAlive(m)
 }
@@ -147,7 +191,11 @@ func TestMemoryBudgetUnderLoad(t *testing.T) {
 		all.Go(func() {
 			for i := range 2000 {
 				name := fmt.Sprint("c", (i*7+p)%50)
-				appendText(t, m, name, day, strings.Repeat("x", i%300), fmt.Sprint(p, i))
+				key := ""
+				if i%40 == 0 {
+					key = fmt.Sprint(p, i)
+				}
+				appendText(t, m, name, day, strings.Repeat("x", i%300), key)
 				headOf(t, m, fmt.Sprint(p, "/", i))
 			}
 		})

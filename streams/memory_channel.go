@@ -1,6 +1,7 @@
 package streams
 
 import (
+	"encoding/binary"
 	"slices"
 	"sort"
 	"sync"
@@ -18,8 +19,7 @@ type memoryChannel struct {
 	mu       sync.Mutex // guards what follows; nothing is waited for while it is held
 	head     Head
 	events   []*Event // oldest first, never with encoded forms: the budget does not count these
-	keys     memoryKeys
-	size     int64 // of events and keys
+	size     int64    // of events
 	keep     Retention
 	follower *memoryFollower
 	used     int64 // when it was last used, in ms
@@ -46,30 +46,40 @@ func (c *memoryChannel) ownSize() int64 { return channelSize + int64(len(c.name)
 
 // append stores the drafts and returns what the follower is to hear, nil when
 // there is none.
-func (c *memoryChannel) append(now time.Time, keep Retention, drafts []Draft) ([]Result, []*Event) {
+func (c *memoryChannel) append(now time.Time, keep Retention, drafts []Draft, keys *memoryKeys) ([]Result, []*Event) {
 	c.used, c.keep = now.UnixMilli(), keep
-	c.expireKeys(now)
 	results := make([]Result, len(drafts))
 	var news []*Event
 	for i := range drafts {
-		d := &drafts[i]
-		known, err := c.repeated(d)
-		if known != nil || err != nil {
-			results[i] = Result{Err: err}
-			if known != nil {
-				results[i].ID = known.id
-			}
-			continue
-		}
-		e := c.store(d, now)
-		results[i].ID = e.ID
-		c.remember(d, e.ID, now)
-		if c.follower != nil {
+		var e *Event
+		if results[i], e = c.take(&drafts[i], now, keys); e != nil && c.follower != nil {
 			news = append(news, e.bare())
 		}
 	}
 	c.trim(now)
 	return results, news
+}
+
+// take makes the draft an event unless its key is known, or has no room.
+func (c *memoryChannel) take(d *Draft, now time.Time, keys *memoryKeys) (Result, *Event) {
+	if d.Key == "" {
+		e := c.store(d, now)
+		return Result{ID: e.ID}, e
+	}
+	whole := d.fingerprint()
+	h, print := hashKey(c.name, d.Key), binary.BigEndian.Uint64(whole[:])
+	answer, known, room := keys.lookUp(h, now)
+	switch {
+	case known && answer.draft != print:
+		return Result{Err: ErrKeyReused}, nil
+	case known:
+		return Result{ID: answer.id}, nil
+	case !room:
+		return Result{Err: ErrKeysFull}, nil
+	}
+	e := c.store(d, now)
+	keys.put(h, print, e.ID, now)
+	return Result{ID: e.ID}, e
 }
 
 // store makes the draft an event, and part of the history unless ephemeral.

@@ -186,7 +186,7 @@ func (r *Redis) checkPolicy(ctx context.Context, c *redis.Conn) error {
 	_, policy, found := strings.Cut(info, "maxmemory_policy:")
 	policy, _, _ = strings.Cut(policy, "\r\n")
 	if found && policy != "noeviction" {
-		r.logger.Warn("this Redis evicts keys when its memory is full, and events with them; set maxmemory-policy to noeviction",
+		r.logger.Warn("this Redis evicts keys when its memory is full, and events and idempotency keys with them; set maxmemory-policy to noeviction",
 			"maxmemory_policy", policy)
 	}
 	return nil
