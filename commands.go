@@ -21,8 +21,34 @@ type commands struct {
 	Publish   publishCommand   `cmd:"" help:"Publish an event, or each line of standard input."`
 	Subscribe subscribeCommand `cmd:"" help:"Print events as they come."`
 	Token     tokenCommand     `cmd:"" help:"Make a JWT for trying things out."`
+	Show      versionCommand   `cmd:"" name:"version" help:"Print version and build."`
+	Help      helpCommand      `cmd:"" help:"Show the help of a command."`
 
-	Version kong.VersionFlag `help:"Print version and build."`
+	Version kong.VersionFlag `short:"v" help:"Print version and build."`
+}
+
+// versionCommand is --version for those who look for a command.
+type versionCommand struct{}
+
+// Run prints version and build.
+func (versionCommand) Run(s *surroundings) error {
+	_, err := fmt.Fprintln(s.stdout, build())
+	return err
+}
+
+// helpCommand is --help for those who look for a command.
+type helpCommand struct {
+	Command string `arg:"" optional:"" help:"Of which command."`
+}
+
+// Run prints the help.
+func (h helpCommand) Run(s *surroundings) error {
+	args := []string{"--help"}
+	if h.Command != "" {
+		args = []string{h.Command, "--help"}
+	}
+	_, err := parse(args, nil, s.stdout)
+	return err
 }
 
 // surroundings are what a command works with besides its flags.
@@ -56,24 +82,25 @@ func exitCode(err error, stderr io.Writer) int {
 	return 1
 }
 
-// run is the program: it parses args, reads the environment through getenv,
-// and returns when the command has ended or ctx has.
-func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) error {
-	parsed, err := parse(args, getenv, stdout)
+// run is the program: it parses args with the environment, and returns when the
+// command has ended or ctx has.
+func run(ctx context.Context, args []string, env variables, stdin io.Reader, stdout, stderr io.Writer) error {
+	parsed, err := parse(args, env, stdout)
 	if err != nil || parsed == nil {
 		return err
 	}
+	env.warn(allFlags(parsed.Model.Node), stderr)
 	return parsed.Run(&surroundings{ctx, stdin, stdout, stderr})
 }
 
 // parse returns the command to run, nil where --help or --version was all.
-func parse(args []string, getenv func(string) string, stdout io.Writer) (*kong.Context, error) {
+func parse(args []string, env variables, stdout io.Writer) (*kong.Context, error) {
 	var c commands
 	done := false
 	parser, err := kong.New(&c,
 		kong.Name("runnel"),
 		kong.Description(about),
-		kong.Vars{"version": "runnel " + version() + " (" + runtime.Version() + ")"},
+		kong.Vars{"version": build()},
 		kong.Writers(stdout, io.Discard),
 		kong.Exit(func(int) { done = true }),
 		kong.Help(help),
@@ -82,20 +109,20 @@ func parse(args []string, getenv func(string) string, stdout io.Writer) (*kong.C
 		kong.ValueFormatter(func(v *kong.Value) string { return v.Help }),
 		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(decodeDuration)),
 		kong.KindMapper(reflect.Int, kong.MapperFunc(decodeInt)),
-		kong.Resolvers(environment{getenv}),
-		kong.WithBeforeResolve(func(k *kong.Context) error { return c.Serve.readFile(k, getenv) }),
+		kong.Resolvers(environment{env}),
+		kong.WithBeforeResolve(func(k *kong.Context) error { return c.Serve.readFile(k, env) }),
 	)
 	if err != nil {
 		return nil, err
 	}
-	parsed, err := parser.Parse(args)
+	parsed, err := parser.Parse(joinNegatives(args, parser.Model.Node))
 	switch {
 	case done:
 		return nil, nil
 	case err != nil:
 		return nil, &usageError{explain(err, parser, args)}
 	}
-	c.Serve.reload = func() (*Config, error) { return parseConfig(args, getenv) }
+	c.Serve.reload = func() (*Config, error) { return parseConfig(args, env) }
 	return parsed, nil
 }
 
@@ -114,6 +141,44 @@ func explain(err error, parser *kong.Kong, args []string) error {
 	}
 	return fmt.Errorf("%q is no command%s", args[0], suggestion(args[0], names))
 }
+
+// allFlags are the names of the flags of all commands.
+func allFlags(n *kong.Node) (names []string) {
+	for _, f := range n.Flags {
+		names = append(names, f.Name)
+	}
+	for _, child := range n.Children {
+		names = append(names, allFlags(child)...)
+	}
+	return names
+}
+
+// joinNegatives writes --flag -1 as --flag=-1: kong takes -1 for a flag of its
+// own, where the sentence about that value is the better answer.
+func joinNegatives(args []string, n *kong.Node) []string {
+	var joined []string
+	for i, arg := range args {
+		negative := len(arg) > 1 && arg[0] == '-' && '0' <= arg[1] && arg[1] <= '9'
+		if negative && i > 0 && takesValue(args[i-1], n) {
+			joined[len(joined)-1] += "=" + arg
+		} else {
+			joined = append(joined, arg)
+		}
+	}
+	return joined
+}
+
+func takesValue(arg string, n *kong.Node) bool {
+	for _, f := range n.Flags {
+		if arg == "--"+f.Name {
+			return !f.IsBool()
+		}
+	}
+	return slices.ContainsFunc(n.Children, func(child *kong.Node) bool { return takesValue(arg, child) })
+}
+
+// build is what --version prints.
+func build() string { return "runnel " + version() + " (" + runtime.Version() + ")" }
 
 // version is the module's version, else the commit it was built from.
 func version() string {

@@ -17,8 +17,8 @@ import (
 )
 
 // parseConfig reads a configuration and checks it.
-func parseConfig(args []string, getenv func(string) string) (*Config, error) {
-	parsed, err := parse(args, getenv, io.Discard)
+func parseConfig(args []string, env variables) (*Config, error) {
+	parsed, err := parse(args, env, io.Discard)
 	if err != nil {
 		return nil, err
 	}
@@ -39,6 +39,7 @@ func (c *Config) check() error {
 		checkAddress("--admin-listen", c.AdminListen),
 		c.checkTLS(),
 		checkStore(c.Store),
+		c.checkReplicas(),
 		c.checkNumbers(),
 		c.checkAuth(),
 		c.checkDemo(),
@@ -92,6 +93,15 @@ func checkStore(store string) error {
 	return nil
 }
 
+// checkReplicas refuses a promise that nothing would keep.
+func (c *Config) checkReplicas() error {
+	if c.RedisWait <= 0 || strings.HasPrefix(c.Store, "redis") {
+		return nil
+	}
+	scheme, _, _ := strings.Cut(c.Store, ":")
+	return fmt.Errorf("--redis-wait: only a Redis has replicas, and --store is %s:; set --store redis://HOST, or leave --redis-wait out", scheme)
+}
+
 func (c *Config) checkNumbers() error {
 	return cmp.Or(
 		atLeast("--history", c.History, 1),
@@ -124,9 +134,9 @@ func atLeast[T ~int | ~int64](flag string, value, least T) error {
 func lasting(flag string, value, least, most time.Duration) error {
 	switch {
 	case value < least:
-		return fmt.Errorf("%s: %v is too short; %v is the least", flag, value, least)
+		return fmt.Errorf("%s: %s is too short; %s is the least", flag, spoken(value), spoken(least))
 	case most > 0 && value > most:
-		return fmt.Errorf("%s: %v is too long; %v is the most", flag, value, most)
+		return fmt.Errorf("%s: %s is too long; %s is the most", flag, spoken(value), spoken(most))
 	}
 	return nil
 }

@@ -23,8 +23,8 @@ type file struct {
 
 // readFile reads the file that --config or RUNNEL_CONFIG names, if any, so
 // that it answers for flags that neither set.
-func (c *Config) readFile(k *kong.Context, getenv func(string) string) error {
-	name := getenv("RUNNEL_CONFIG")
+func (c *Config) readFile(k *kong.Context, env variables) error {
+	name := env.get("RUNNEL_CONFIG")
 	var flags []string
 	for _, f := range k.Flags() {
 		if f.Name == "config" {
@@ -49,7 +49,7 @@ func (c *Config) readFile(k *kong.Context, getenv func(string) string) error {
 		return err
 	}
 	// Kong takes the last resolver's word, and context ones come last.
-	k.AddResolver(under{f, environment{getenv}})
+	k.AddResolver(under{f, environment{env}})
 	return nil
 }
 

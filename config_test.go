@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,16 +21,7 @@ const (
 )
 
 // env makes a getenv of NAME=value pairs.
-func env(pairs ...string) func(string) string {
-	return func(name string) string {
-		for _, p := range pairs {
-			if k, v, _ := strings.Cut(p, "="); k == name {
-				return v
-			}
-		}
-		return ""
-	}
-}
+func env(pairs ...string) variables { return pairs }
 
 func writeFile(t *testing.T, text string) string {
 	t.Helper()
@@ -185,7 +177,7 @@ func TestWrongUsage(t *testing.T) {
 		{nil, "PORT=65536", `PORT: "65536" is no port`},
 		{[]string{"--drain", "10"}, "", `--drain: "10" is no duration; write a number and a unit, such as 10s`},
 		{nil, "RUNNEL_HEARTBEAT=25", `RUNNEL_HEARTBEAT: "25" is no duration`},
-		{[]string{"--heartbeat", "2m"}, "", `--heartbeat: 2m0s is too long; 1m0s is the most`},
+		{[]string{"--heartbeat", "2m"}, "", `--heartbeat: 2m is too long; 1m is the most`},
 		{[]string{"--heartbeat", "10ms"}, "", `--heartbeat: 10ms is too short; 1s is the least`},
 		{[]string{"--drain=-1s"}, "", `--drain: -1s is too short`},
 		{[]string{"--history", "0"}, "", `--history: 0 is too little; 1 is the least`},
@@ -193,7 +185,14 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"--history-age", "1ms"}, "", `--history-age: 1ms is too short`},
 		{[]string{"--memory", "256"}, "", `--memory: "256" is no size; write a whole number and a unit, such as 256MiB`},
 		{[]string{"--memory", "1KiB"}, "", `--memory: 1KiB is too little; 1MiB is the least`},
-		{[]string{"--max-connections=-1"}, "", `--max-connections: -1 is too little`},
+		{[]string{"--max-connections=-1"}, "", `--max-connections: -1 is too little; 0 is the least`},
+		{[]string{"--max-connections", "-1"}, "", `--max-connections: -1 is too little; 0 is the least`},
+		{[]string{"--drain", "-5s"}, "", `--drain: -5s is too short; 0s is the least`},
+		{[]string{"--memory", "-1MiB"}, "", `--memory: "-1MiB" is no size`},
+		{[]string{"subscribe", "c", "--count", "-1"}, "", `--count: -1 is no number of events`},
+		{[]string{"token", "--ttl", "-1h", "--sub", "a"}, "RUNNEL_JWT_SECRET=" + testSecret, `--ttl: -1h is too short; 1s is the least`},
+		{[]string{"--redis-wait", "1"}, "", `--redis-wait: only a Redis has replicas, and --store is memory:; set --store redis://HOST`},
+		{[]string{"help", "nosuch"}, "", `"nosuch" is no command`},
 		{[]string{"--store", "postgres://u:hush@h/"}, "", `no store begins with "postgres"; use memory:, bolt:FILE, redis://`},
 		{[]string{"--store", "bolt:"}, "", `needs a file, such as bolt:runnel.db`},
 		{[]string{"--store", "redis:u:hush@h"}, "", `is written redis://user:password@host:6379/0`},
@@ -254,6 +253,30 @@ func TestWrongUsage(t *testing.T) {
 		code := exitCode(err, &stderr)
 		if code != 2 || !strings.Contains(stderr.String(), test.says) || strings.Contains(stderr.String(), "hush") {
 			t.Errorf("%v %s: exit %d, %s", test.args, test.env, code, stderr.String())
+		}
+	}
+}
+
+// A variable that looks like a setting and is none is told of, with the one
+// that was probably meant, and none of those that Kubernetes sets.
+func TestStrangeVariables(t *testing.T) {
+	var stderr strings.Builder
+	err := run(t.Context(), []string{"version"}, env("RUNNEL_MAX_CONECTIONS=5", "RUNNEL_STORAGE_OF_ALL=hush", "RUNNEL_api_key=hush", "RUNNEL_URL=http://x", "RUNNEL_CONFIG=",
+		"RUNNEL_SERVICE_HOST=10.0.0.1", "RUNNEL_SERVICE_PORT_HTTP=80", "RUNNEL_PORT=tcp://10.0.0.1:80", "RUNNEL_PORT_80_TCP_ADDR=10.0.0.1", "RUNNEL_ADMIN_PORT=tcp://10.0.0.1:80", "RUNNEL_ADMIN_SERVICE_PORT=1",
+		"PATH=/bin", "RUNNEL=1"), nil, io.Discard, &stderr)
+	want := `runnel: RUNNEL_MAX_CONECTIONS in the environment is no setting; perhaps RUNNEL_MAX_CONNECTIONS
+runnel: RUNNEL_STORAGE_OF_ALL in the environment is no setting; runnel serve --help lists them
+runnel: RUNNEL_api_key in the environment is no setting; perhaps RUNNEL_API_KEY
+`
+	if err != nil || stderr.String() != want {
+		t.Errorf("%v\n%s", err, &stderr)
+	}
+}
+
+func TestSpoken(t *testing.T) {
+	for want, d := range map[string]time.Duration{"0s": 0, "1m": time.Minute, "1h": time.Hour, "1h5m": 65 * time.Minute, "90ms": 90 * time.Millisecond, "10m": 10 * time.Minute, "1h0m5s": time.Hour + 5*time.Second, "-2m": -2 * time.Minute} {
+		if got := spoken(d); got != want {
+			t.Errorf("%v is spoken %s, want %s", d, got, want)
 		}
 	}
 }

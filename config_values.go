@@ -143,6 +143,18 @@ func (s size) String() string {
 	return strconv.FormatInt(int64(s), 10) + "B"
 }
 
+// spoken writes a duration without the units that are 0: 2m, and not 2m0s.
+func spoken(d time.Duration) string {
+	s := d.String()
+	if short, ok := strings.CutSuffix(s, "m0s"); ok {
+		s = short + "m"
+	}
+	if short, ok := strings.CutSuffix(s, "h0m"); ok {
+		s = short + "h"
+	}
+	return s
+}
+
 func parseDuration(s string) (time.Duration, error) {
 	d, err := time.ParseDuration(s)
 	if err != nil {

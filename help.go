@@ -35,17 +35,20 @@ Examples:
 
 const aboutPublish = `Each flag can also be set in the environment: --url is RUNNEL_URL.
 
-With <data> it publishes one event and prints its ID. While the hub is away it tries again,
-for --timeout at most; the exit code is 1 then. Without <data>, each line of standard input
-becomes an event, in order and once each; it tries again for as long as it takes, however
-often the hub is away, and says so. A line that the hub does not take is named and left out;
-the exit code is 1 then.
+With <data> it publishes one event and prints its ID. A JSON object or array is published as
+JSON, anything else as text; --text and --json say otherwise. While the hub is away it tries
+again, for --timeout at most; the exit code is 1 then.
+
+Without <data>, each line of standard input becomes an event, in order and once each: as text,
+or with --json as JSON. It tries again for as long as it takes, however often the hub is away,
+and says so. A line that the hub does not take is named and left out; the exit code is 1 then.
 
 Examples:
 
   runnel publish news 'Hello'
-  runnel publish orders --json --event created '{"id":17}'
-  vmstat 1 | runnel publish vmstat`
+  runnel publish orders --event created '{"id":17}'
+  vmstat 1 | runnel publish vmstat
+  jq -c '.[]' orders.json | runnel publish orders --json`
 
 const aboutSubscribe = `Each flag can also be set in the environment: --url is RUNNEL_URL.
 
@@ -87,6 +90,9 @@ func help(options kong.HelpOptions, k *kong.Context) error {
 	text := aboutFlags
 	if node := k.Selected(); node != nil {
 		text = details[node.Name]
+	}
+	if text == "" {
+		return nil
 	}
 	_, err := fmt.Fprintf(k.Stdout, "\n%s\n", text)
 	return err

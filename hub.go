@@ -21,7 +21,7 @@ func (h *hubFlags) connect(s *surroundings) (*client.Client, error) {
 		Token: strings.TrimSpace(h.Token), // as it comes out of a file
 		// A hub may allow more than the usual 64 KiB.
 		MaxEvent: 1 << 20,
-		Logger:   slog.New(slog.NewTextHandler(s.stderr, nil)),
+		Logger:   slog.New(&notes{out: s.stderr}),
 	})
 	if err != nil {
 		return nil, usage("--url: %w", err)

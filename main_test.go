@@ -33,6 +33,10 @@ func TestHelp(t *testing.T) {
 			t.Errorf("%v: %v, %s", args, err, &errs)
 		}
 		golden := filepath.Join("testdata", "help", strings.Trim("runnel-"+command, "-")+".txt")
+		var asked bytes.Buffer
+		if err := run(t.Context(), strings.Fields("help "+command), env(), nil, &asked, io.Discard); err != nil || asked.String() != out.String() {
+			t.Errorf("help %s: %v\n%s", command, err, &asked)
+		}
 		if *update {
 			if err := os.WriteFile(golden, out.Bytes(), 0o644); err != nil {
 				t.Fatal(err)
@@ -51,9 +55,11 @@ func TestHelp(t *testing.T) {
 }
 
 func TestVersion(t *testing.T) {
-	var out bytes.Buffer
-	if err := run(t.Context(), []string{"--version"}, env(), nil, &out, io.Discard); err != nil || !strings.HasPrefix(out.String(), "runnel ") {
-		t.Errorf("%q, %v", &out, err)
+	for _, arg := range []string{"--version", "-v", "version"} {
+		var out bytes.Buffer
+		if err := run(t.Context(), []string{arg}, env(), nil, &out, io.Discard); err != nil || !strings.HasPrefix(out.String(), "runnel ") {
+			t.Errorf("%s: %q, %v", arg, &out, err)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"runnel/client"
@@ -14,11 +15,11 @@ import (
 type publishCommand struct {
 	hubFlags
 	Channel string  `arg:"" help:"Where to publish."`
-	Data    *string `arg:"" optional:"" help:"The event's data. Without it, each line of standard input is an event."`
+	Data    *string `arg:"" optional:"" help:"The event's data: a JSON object or array is published as JSON, all else as text. Without it, each line of standard input is an event, as text."`
 
 	Event     string `placeholder:"TYPE" help:"The events' type (message)."`
-	JSON      bool   `name:"json" xor:"form" help:"The data is JSON."`
-	Text      bool   `xor:"form" help:"The data is text (the default)."`
+	JSON      bool   `name:"json" xor:"form" help:"The data, or each line, is JSON."`
+	Text      bool   `xor:"form" help:"The data is text, whatever it looks like."`
 	Key       string `placeholder:"KEY" help:"Idempotency key of a single event: repeated within 5 minutes it publishes nothing more."`
 	Ephemeral bool   `help:"Deliver to those who listen now, store nothing."`
 	// Longer than a restart of the hub, and no longer than a script wants to hang.
@@ -40,7 +41,7 @@ func (p *publishCommand) Run(s *surroundings) error {
 	}
 	ctx, cancel := p.patience(s.ctx)
 	defer cancel()
-	id, err := c.Publish(ctx, p.Channel, p.event([]byte(*p.Data)))
+	id, err := c.Publish(ctx, p.Channel, p.event([]byte(*p.Data), p.asJSON()))
 	if err != nil {
 		return err
 	}
@@ -58,7 +59,7 @@ func (p *publishCommand) patience(ctx context.Context) (context.Context, context
 	if p.Timeout != nil {
 		long = *p.Timeout
 	}
-	return context.WithTimeoutCause(ctx, long, fmt.Errorf("given up after %v, see --timeout", long))
+	return context.WithTimeoutCause(ctx, long, fmt.Errorf("given up after %s, see --timeout", spoken(long)))
 }
 
 func (p *publishCommand) check() error {
@@ -66,7 +67,7 @@ func (p *publishCommand) check() error {
 	case p.Data == nil && p.Timeout != nil:
 		return usage("--timeout is for a single event; lines of standard input are tried for as long as it takes")
 	case p.Timeout != nil && *p.Timeout <= 0:
-		return usage("--timeout: %v is too short; write how long to try, such as 30s", *p.Timeout)
+		return usage("--timeout: %s is too short; write how long to try, such as 30s", spoken(*p.Timeout))
 	case p.Data == nil && p.Key != "":
 		return usage("--key is for a single event; lines of standard input have keys of their own")
 	case p.Data != nil && *p.Data == "":
@@ -77,8 +78,15 @@ func (p *publishCommand) check() error {
 	return checkChannels(p.Channel)
 }
 
-func (p *publishCommand) event(data []byte) client.Event {
-	return client.Event{Channel: p.Channel, Type: p.Event, Data: data, Text: !p.JSON, Key: p.Key, Ephemeral: p.Ephemeral}
+// asJSON reports whether <data> is published as JSON: asked for, or an object or
+// array and not asked for as text. A number or a word in quotes may well be text.
+func (p *publishCommand) asJSON() bool {
+	data := strings.TrimSpace(*p.Data)
+	return p.JSON || !p.Text && (strings.HasPrefix(data, "{") || strings.HasPrefix(data, "[")) && json.Valid([]byte(data))
+}
+
+func (p *publishCommand) event(data []byte, asJSON bool) client.Event {
+	return client.Event{Channel: p.Channel, Type: p.Event, Data: data, Text: !asJSON, Key: p.Key, Ephemeral: p.Ephemeral}
 }
 
 // lines publishes stdin. While one batch is on its way the next fills up, so
@@ -108,7 +116,7 @@ func (p *publishCommand) publish(ctx context.Context, c *client.Client, batch []
 			t.refuse(l, errLongLine)
 			continue
 		}
-		events, sent = append(events, p.event(l.data)), append(sent, l)
+		events, sent = append(events, p.event(l.data, p.JSON)), append(sent, l)
 	}
 	results, err := c.PublishBatch(ctx, events)
 	for i, r := range results {

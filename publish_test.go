@@ -102,6 +102,39 @@ func TestPublishRefusedLines(t *testing.T) {
 	}
 }
 
+// TestPublishForm: an argument that is a JSON object or array is published as
+// JSON, all else as text, unless it is said.
+func TestPublishForm(t *testing.T) {
+	var kind string
+	h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		kind, _, _ = strings.Cut(r.Header.Get("Content-Type"), ";")
+		w.WriteHeader(http.StatusCreated)
+		fmt.Fprint(w, `{"id":"1-1","channel":"c"}`)
+	}))
+	defer h.Close()
+	for _, test := range []struct {
+		data, flag, kind string
+	}{
+		{`{"id":17}`, "", "application/json"},
+		{" [1, 2]\n", "", "application/json"},
+		{"Hello", "", "text/plain"},
+		{"17", "", "text/plain"},
+		{`"quoted"`, "", "text/plain"},
+		{"{not json}", "", "text/plain"},
+		{"[draft] hello", "", "text/plain"},
+		{`{"id":17}`, "--text", "text/plain"},
+		{"17", "--json", "application/json"},
+	} {
+		args := []string{"publish", "c", test.data, "--url", h.URL}
+		if test.flag != "" {
+			args = append(args, test.flag)
+		}
+		if err := run(t.Context(), args, env(), nil, io.Discard, io.Discard); err != nil || kind != test.kind {
+			t.Errorf("%q %s: published as %s, %v", test.data, test.flag, kind, err)
+		}
+	}
+}
+
 func TestPublishJSONLines(t *testing.T) {
 	h := newUnreliable(t)
 	stderr, err := publishFrom(t, strings.NewReader("{\"a\": 1}\nno json\n[2]\n"), h.Server, "--json")

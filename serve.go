@@ -45,9 +45,9 @@ func serve(ctx context.Context, cfg *Config, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", cfg.Listen)
+	listener, err := listen("--listen", cfg.Listen)
 	if err != nil {
-		return fmt.Errorf("--listen: %w", err)
+		return err
 	}
 	n.greet(stdout, listener.Addr())
 	return n.run(ctx, listener)
@@ -138,15 +138,31 @@ func (n *node) run(ctx context.Context, listener net.Listener) error {
 		tasks.Go(func() { n.lab.run(beside) })
 	}
 	if cfg.AdminListen != "" {
-		admin, err := net.Listen("tcp", cfg.AdminListen)
+		admin, err := listen("--admin-listen", cfg.AdminListen)
 		if err != nil {
 			listener.Close()
-			return fmt.Errorf("--admin-listen: %w", err)
+			return err
 		}
 		n.log.Info("serving health, metrics and pprof", "address", admin.Addr().String())
 		tasks.Go(func() { n.serveAdmin(beside, admin) })
 	}
 	return n.server.Serve(ctx, listener)
+}
+
+// listen says of what goes wrong with which setting it goes away.
+func listen(flag, address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s: %s is taken, perhaps by a hub that runs already; end that one, or set %s to another port", flag, address, flag)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("%s: this user may not listen on %s; set %s to a port from 1024 on", flag, address, flag)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return nil, fmt.Errorf("%s: this machine does not have the address %s; set %s to one of its own, or to :PORT for all of them", flag, address, flag)
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", flag, err)
+	}
+	return listener, nil
 }
 
 func (n *node) serveAdmin(ctx context.Context, listener net.Listener) {

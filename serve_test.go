@@ -52,7 +52,7 @@ func TestTakenPort(t *testing.T) {
 	for _, args := range [][]string{{"--listen", address}, {"--listen", "127.0.0.1:0", "--admin-listen", address}} {
 		err := run(t.Context(), args, env(), nil, io.Discard, io.Discard)
 		flag := args[len(args)-2]
-		if err == nil || exitCode(err, io.Discard) != 1 || !strings.Contains(err.Error(), fmt.Sprintf("%s: listen tcp %s: bind: address already in use", flag, address)) {
+		if err == nil || exitCode(err, io.Discard) != 1 || !strings.Contains(err.Error(), fmt.Sprintf("%s: %s is taken, perhaps by a hub that runs already; end that one, or set %s to another port", flag, address, flag)) {
 			t.Errorf("%v: %v", args, err)
 		}
 	}

@@ -58,7 +58,7 @@ func TestSubscribe(t *testing.T) {
 		}
 		notes := bytes.NewBuffer(nil)
 		for line := range bytes.Lines(errs.Bytes()) {
-			if bytes.HasPrefix(line, []byte("runnel: ")) { // not the log's
+			if bytes.HasPrefix(line, []byte("runnel: gap")) { // not the log's
 				notes.Write(line)
 			}
 		}

@@ -28,6 +28,9 @@ func (t *tokenCommand) Run(s *surroundings) error {
 	if len(t.JWTSecret) == 0 {
 		return usage("a token is signed with the hub's secret: set RUNNEL_JWT_SECRET or --jwt-secret")
 	}
+	if err := lasting("--ttl", t.TTL, time.Second, 0); err != nil {
+		return &usageError{err}
+	}
 	claims, err := t.claims()
 	if err != nil {
 		return &usageError{err}

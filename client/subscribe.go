@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -136,7 +137,11 @@ func (f *feed) pause(ctx context.Context, cause error) error {
 	if errors.Is(cause, ErrUnauthorized) {
 		wait = 0 // a new token comes first, and once
 	}
-	f.client.log.Info("feed ended", "channels", f.channels, "position", f.position, "cause", cause, "retry", rounded(wait))
+	what := "no feed yet, trying again"
+	if f.everGood {
+		what = "the feed ended, going on"
+	}
+	f.client.log.Info(what, "channels", strings.Join(f.channels, " "), "position", f.position, "in", rounded(wait), "cause", cause)
 	f.state(State{Position: f.position, Cause: cause, Retry: wait})
 	return sleep(ctx, wait)
 }
