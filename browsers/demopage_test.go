@@ -41,6 +41,8 @@ func openRoom(t testing.TB, hub *hubtest.Node, fragment string) *demo {
 	t.Helper()
 	d := openPage(t, hub, "/"+fragment)
 	d.until("four live parts", `document.querySelectorAll('[data-state="live"]').length === 4`)
+	d.until("something to see from the first moment", `document.getElementById("sides-channel").textContent !== "chat:lobby" ||
+		document.querySelectorAll('.try li .dot[data-seen="both"]').length >= 2`)
 	return d
 }
 

@@ -25,6 +25,7 @@ func openLab(t testing.TB, hub *hubtest.Node) *demo {
 func (d *demo) untilRung(name string) {
 	d.t.Helper()
 	d.until("events over "+name, fmt.Sprintf(`document.getElementById("rung").textContent === %q`, name))
+	d.until("the count", `Number(document.getElementById("sent").textContent)`)
 	sent := d.text("#sent")
 	d.until("events sent after "+sent, fmt.Sprintf(`Number(document.getElementById("received").textContent) > %s + 1`, sent))
 }

@@ -153,6 +153,7 @@ func TestOperatorToken(t *testing.T) {
 		d.until("what may be read of "+channel, fmt.Sprintf(`document.querySelector('#channel [data-part="trouble"]').textContent === %q`, said))
 	}
 	d.until("the channel is live", `document.querySelector("#channel").dataset.state === "live"`)
+	d.until("all that moves what stands below", `document.querySelector('#channel [data-part="facts"] dd') && document.querySelector('#channel [data-part="readers"] td')`)
 	d.click(`#channel .test button`)
 	d.until("no right to publish", `document.querySelector("#channel .outcome.bad")`)
 	d.mu.Lock()

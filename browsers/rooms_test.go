@@ -76,7 +76,7 @@ func TestDemoRoomFromElsewhere(t *testing.T) {
 func (d *demo) untilRead(words ...string) {
 	d.t.Helper()
 	d.until(fmt.Sprintf("%q in the room", words),
-		fmt.Sprintf(`JSON.stringify([...document.querySelectorAll("#chat .what")].map((e) => e.textContent)) === JSON.stringify(%s)`, quoted(words)))
+		fmt.Sprintf(`JSON.stringify(%s.map((row) => row.querySelector(".what").textContent)) === JSON.stringify(%s)`, said("#chat"), quoted(words)))
 }
 
 // untilUnread waits until the link to a room has that mark.

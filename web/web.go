@@ -25,6 +25,7 @@ var files embed.FS
 type directory struct {
 	root  string // in files
 	index string // where its index.html is served; "": it has none
+	name  string // of that page, where pages name each other
 	demo  bool   // in demo mode only
 	keys  bool   // with keys only
 	open  bool   // pages of other origins may load it
@@ -32,10 +33,10 @@ type directory struct {
 }
 
 var directories = []directory{
-	{root: "demo", index: "/", demo: true},
-	{root: "home", index: "/", keys: true},
-	{root: "lab", index: "/lab", demo: true, reach: " http://127.0.0.1:* ws://127.0.0.1:*"},
-	{root: "operator", index: "/operator"},
+	{root: "demo", index: "/", name: "Demo", demo: true},
+	{root: "home", index: "/", name: "Hub", keys: true},
+	{root: "lab", index: "/lab", name: "Firewall lab", demo: true, reach: " http://127.0.0.1:* ws://127.0.0.1:*"},
+	{root: "operator", index: "/operator", name: "Operator"},
 	{root: "look"}, // what the pages share
 	{root: "runnel.js", open: true},
 	{root: "runnel.d.ts", open: true},
@@ -72,8 +73,8 @@ type Pages struct {
 
 // Handler serves /runnel.js and its types, the page of operators at
 // "/operator", and in demo mode the demo page at "/", where it says the node's
-// name, and the firewall lab's at "/lab". With keys "/" says what runs there. Any other path is 404, any method but GET
-// and HEAD 405. The answers have an ETag and are revalidated on every use, so
+// name, and the firewall lab's at "/lab". With keys "/" says what runs there.
+// Any other path is 404, any method but GET and HEAD 405. The answers have an ETag and are revalidated on every use, so
 // that a new version shows at once; pages have a strict Content-Security-Policy.
 func Handler(node, version string, demo bool) *Pages { return &Pages{load(node, version, demo)} }
 
@@ -121,23 +122,20 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // load reads all files once, by the path they are served at. It panics on
 // files that the program was built with and cannot read: there is no such.
 func load(node, version string, demo bool) map[string]file {
+	h := hub{node, version, demo}
 	served := map[string]file{}
 	packer, _ := gzip.NewWriterLevel(nil, gzip.BestCompression) // the level is a good one
 	for _, d := range directories {
-		if d.demo && !demo || d.keys && demo {
+		if !d.servedBy(h) {
 			continue
 		}
 		err := fs.WalkDir(files, d.root, func(name string, entry fs.DirEntry, err error) error {
-			if err != nil || entry.IsDir() {
+			if err != nil || entry.IsDir() || name == layout {
 				return err
 			}
-			body, err := read(d, name)
+			at, body, err := d.read(name, h)
 			if err != nil {
 				return err
-			}
-			at := "/" + name
-			if path.Base(name) == "index.html" {
-				at, body = d.index, render(body, node, version)
 			}
 			sum := sha256.Sum256(body)
 			served[at] = file{types[path.Ext(name)], hex.EncodeToString(sum[:12]), body, pack(packer, body), d.open, d.policy()}
@@ -150,12 +148,19 @@ func load(node, version string, demo bool) map[string]file {
 	return served
 }
 
-// read reads what is served of a file: of the client all its modules.
-func read(d directory, name string) ([]byte, error) {
-	if d.open && path.Ext(name) == ".js" {
-		return join(files.ReadFile, name)
+// read returns where a file is served, and what: of the client all its modules,
+// of a page what the layout makes of it.
+func (d directory) read(name string, h hub) (at string, body []byte, err error) {
+	switch {
+	case path.Base(name) == "index.html":
+		body, err = d.page(name, h)
+		return d.index, body, err
+	case d.open && path.Ext(name) == ".js":
+		body, err = join(files.ReadFile, name)
+	default:
+		body, err = files.ReadFile(name)
 	}
-	return files.ReadFile(name)
+	return "/" + name, body, err
 }
 
 // pack compresses with a writer of load's: each is most of a megabyte.
@@ -167,13 +172,39 @@ func pack(w *gzip.Writer, body []byte) []byte {
 	return b.Bytes()
 }
 
-// render fills in what {{.}} and {{version}} stand for: the node's name, and its
-// version.
-func render(page []byte, node, version string) []byte {
-	var b bytes.Buffer
-	known := template.FuncMap{"version": func() string { return version }}
-	if err := template.Must(template.New("page").Funcs(known).Parse(string(page))).Execute(&b, node); err != nil {
-		panic(err)
+// layout is what all pages have around their own: it executes the templates
+// that an index.html defines.
+const layout = "look/layout.html"
+
+// hub is what pages are made for.
+type hub struct {
+	Node, Version string
+	Demo          bool
+}
+
+func (d directory) servedBy(h hub) bool { return !(d.demo && !h.Demo || d.keys && h.Demo) }
+
+// page makes a directory's page. One without a script has no noscript either.
+func (d directory) page(name string, h hub) ([]byte, error) {
+	t, err := template.ParseFS(files, layout, name)
+	if err != nil {
+		return nil, err
 	}
-	return b.Bytes()
+	type link struct{ At, Name string }
+	data := struct {
+		hub
+		At, Root string
+		Script   bool
+		Pages    []link // that the hub has, this one too
+	}{hub: h, At: d.index, Root: d.root}
+	for _, other := range directories {
+		if other.name != "" && other.servedBy(h) {
+			data.Pages = append(data.Pages, link{other.index, other.name})
+		}
+	}
+	_, err = fs.Stat(files, d.root+"/app.js")
+	data.Script = err == nil
+	var b bytes.Buffer
+	err = t.ExecuteTemplate(&b, path.Base(layout), data)
+	return b.Bytes(), err
 }

@@ -183,7 +183,7 @@ func TestHome(t *testing.T) {
 	if !strings.Contains(body, ">v1.2.3<") || !strings.Contains(body, ">n&lt;1&gt;<") || !strings.Contains(body, `href="/operator"`) {
 		t.Error(body)
 	}
-	for _, m := range regexp.MustCompile(`(?:src|href)="([^"]+)"`).FindAllStringSubmatch(body, -1) {
+	for _, m := range regexp.MustCompile(`(?:src|href)="([^"#]+)"`).FindAllStringSubmatch(body, -1) {
 		if !h.Has(m[1]) {
 			t.Errorf("/ names %q", m[1])
 		}
@@ -219,5 +219,16 @@ func TestRefuses(t *testing.T) {
 		if w := get(t, h, c.method, c.path); w.Code != c.status {
 			t.Errorf("%s %s: %d, want %d", c.method, c.path, w.Code, c.status)
 		}
+	}
+}
+
+// TestPageOfOperatorsTellsNothing: it is served to anybody.
+func TestPageOfOperatorsTellsNothing(t *testing.T) {
+	body := string(load("a-node", "v1", false)["/operator"].body)
+	if strings.Contains(body, "a-node") || strings.Contains(body, `href="/lab"`) {
+		t.Error("the page of operators names the node, or pages of demo mode")
+	}
+	if _, served := load("a-node", "v1", true)["/"+layout]; served {
+		t.Error("the layout is served")
 	}
 }

@@ -10,15 +10,11 @@
 //   trouble(text)     a sentence from the hub
 //   welcome(welcome)  what the hub says of itself, if anybody wants to know
 
+import { channelPath } from "../look/text.js";
+
 // The hub is never silent for longer than 25 s, so this much silence is a
 // connection that died without telling.
 const silence = 65_000;
-
-// channelPath leaves the bytes as they are that a path may hold.
-export function channelPath(channel) {
-  const name = encodeURIComponent(channel).replace(/%(3A|40|24)/g, (escaped) => decodeURIComponent(escaped));
-  return `/channels/${name}`;
-}
 
 // timeOf reads the moment of appending out of an event ID, to show it and to
 // tell what came while away; nothing is ordered or compared by it.

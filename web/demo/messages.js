@@ -1,24 +1,27 @@
 // A list of messages: what one looks like, and that the newest is in view.
 
+import { clock } from "../look/text.js";
 import { timeOf } from "./feed.js";
 
 // How many messages a list shows; older ones go.
 const shown = 200;
 
 const template = document.getElementById("message");
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 
 export class Messages {
   #list;
+  #view; // what the list scrolls in
   #rows = new Map(); // by event ID
   #following = true; // until the reader scrolls up
 
   constructor(list) {
+    const view = list.parentElement;
     this.#list = list;
-    list.addEventListener("scroll", () => {
-      this.#following = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+    this.#view = view;
+    view.addEventListener("scroll", () => {
+      this.#following = view.scrollHeight - view.scrollTop - view.clientHeight < 40;
     });
-    new ResizeObserver(() => this.#follow()).observe(list);
+    new ResizeObserver(() => this.#follow()).observe(view);
   }
 
   row(id) {
@@ -57,7 +60,7 @@ export class Messages {
   }
 
   #follow() {
-    if (this.#following) this.#list.scrollTop = this.#list.scrollHeight;
+    if (this.#following) this.#view.scrollTop = this.#view.scrollHeight;
   }
 }
 

@@ -1,17 +1,18 @@
 // Publishing by request, and the curl command that does the same.
 
-import { channelPath } from "./feed.js";
+import { channelPath } from "../look/text.js";
 
-function address(channel, event) {
+export function address(channel, event) {
   const url = new URL(`${channelPath(channel)}/events`, location.href);
   if (event) url.searchParams.set("event", event);
   return url;
 }
 
 // post returns the hub's answer, {id, channel}, with its status; it throws
-// the hub's own sentence when it refused.
-export async function post(channel, event, type, body) {
-  const response = await fetch(address(channel, event), { method: "POST", headers: { "Content-Type": type }, body })
+// the hub's own sentence when it refused. With a key it can be repeated.
+export async function post(channel, event, type, body, key) {
+  const headers = { "Content-Type": type, ...(key && { "Idempotency-Key": key }) };
+  const response = await fetch(address(channel, event), { method: "POST", headers, body })
     .catch(() => { throw new Error("The hub cannot be reached."); });
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) throw new Error(answer.error?.message ?? `The hub answered ${response.status}.`);

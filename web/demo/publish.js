@@ -1,7 +1,8 @@
 // The box that publishes to any channel.
 
-import { curlPublish, curlWatch, post } from "./post.js";
+import { address, curlPublish, curlWatch, post } from "./post.js";
 
+// publishBox returns {name}, to call with the channel that is read beside it.
 export function publishBox(element, { publishing }) {
   const form = element.querySelector("form");
   const outcome = element.querySelector('[data-part="outcome"]');
@@ -10,6 +11,9 @@ export function publishBox(element, { publishing }) {
     return [channel.value, event.value.trim(), kind.value, data.value];
   };
   const commands = () => {
+    const [channel, event] = fields();
+    const { pathname, search } = address(channel, event);
+    element.querySelector('#publish [data-part="address"]').textContent = `POST ${decodeURIComponent(pathname)}${search}`;
     document.getElementById("curl-publish").textContent = curlPublish(...fields());
     document.getElementById("curl-watch").textContent = curlWatch(form.elements.channel.value);
   };
@@ -29,6 +33,15 @@ export function publishBox(element, { publishing }) {
     outcome.classList.toggle("bad", !outcome.querySelector(".id"));
   });
   copyButtons(element);
+  let named = form.elements.channel.value;
+  return {
+    // A channel that the visitor wrote stays.
+    name(channel) {
+      if (form.elements.channel.value !== named) return;
+      form.elements.channel.value = named = channel;
+      commands();
+    },
+  };
 }
 
 function show(outcome, status, id, note) {

@@ -10,6 +10,7 @@ export class Room {
   unread = 0;
   complete = true; // what is shown, as far as history goes
   #view = null; // while it is open: {messages, early}
+  #begun; // a promise: what comes is heard
   #offs;
 
   // changed is called when unread or who is typing did.
@@ -22,13 +23,17 @@ export class Room {
       this.channel.on("*", (event) => this.#received(event)),
       this.channel.on("gap", (gap) => this.#view?.messages.note(gapSentence(gap))),
     ];
+    this.#begun = new Promise((begun) => this.#offs.push(this.channel.on("start", begun)));
   }
 
-  // open shows the newest of the history, and what comes, until shut.
+  // open shows the newest of the history, and what comes, until shut. What came
+  // after history was read and before reading began would be missing.
   async open(messages) {
     const view = (this.#view = { messages, early: [] }); // what comes before its history is there
     this.unread = 0;
     messages.clear();
+    await this.#begun;
+    if (view !== this.#view) return;
     try {
       const { events } = await this.channel.history({ limit: history });
       if (view !== this.#view) return;

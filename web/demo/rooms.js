@@ -49,7 +49,7 @@ export function rooms(element, { opened }) {
     if (!links.has(name)) enterOnly(name);
     current = links.get(name).room;
     for (const [each, { link }] of links) link.setAttribute("aria-current", each === name);
-    part("messages").setAttribute("aria-label", `Messages in ${name}`);
+    part("messages").parentElement.setAttribute("aria-label", `Messages in ${name}`);
     current.open(messages);
     say(current.channel);
     show();

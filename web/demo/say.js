@@ -25,7 +25,7 @@ export function speak(form) {
     try {
       tell(`Published as ${await channel.publish({ name: name.value, text: said }, { event: "chat" })}`);
     } catch (error) {
-      tell(error.message, true);
+      tell(`Not sent: ${error.message}`, true);
       text.value ||= said;
     }
   });

@@ -1,17 +1,18 @@
 import { connect } from "/runnel.js";
+import { clock } from "../look/text.js";
 import { Firewall } from "./firewall.js";
 import { Publisher } from "./publisher.js";
 import { Score } from "./score.js";
 
 const part = (id) => document.getElementById(id);
 const names = { ws: "WebSocket", sse: "SSE + POST", poll: "Long-poll" };
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 // How many lines the log and the chat show; older ones go.
 const shown = 100;
 
 const score = new Score();
 
 function show() {
+  if (score.begun === 0) return; // nothing to count yet
   for (const name of ["sent", "received", "lost", "doubled"]) part(name).textContent = score[name];
   for (const name of ["lost", "doubled"]) part(name).classList.toggle("bad", score[name] !== 0);
   const waiting = score.waiting(performance.now());
@@ -25,7 +26,7 @@ function add(list, ...content) {
   line.append(...content);
   list.append(line);
   if (list.childElementCount > shown) list.firstElementChild.remove();
-  list.scrollTop = list.scrollHeight;
+  list.parentElement.scrollTop = list.parentElement.scrollHeight; // what the list scrolls in
   return line;
 }
 

@@ -9,7 +9,6 @@ const form = document.getElementById("ask");
 const told = form.querySelector(".outcome");
 const panels = ["node", "channels", "channel"].map((id) => document.getElementById(id));
 const button = document.getElementById("forget");
-const pages = document.getElementById("pages");
 // Behind a balancer any node answers, and not only the chosen one.
 const isChosen = (node) => node === panels[0].dataset.node;
 const inside = showChannel(panels[2], { isChosen, refused });
@@ -20,7 +19,6 @@ async function begin() {
     const { node } = await ask("/node");
     form.hidden = true;
     button.hidden = !known();
-    pages.hidden = known(); // without a token it is demo mode, which has more pages
     for (const panel of panels) panel.hidden = false;
     const end = [showNode(panels[0], node, refused), showChannels(panels[1], { choose, isChosen, refused }), inside.close];
     stop = () => end.forEach((each) => each());

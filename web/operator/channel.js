@@ -2,12 +2,12 @@
 // readers on the answering node, and a test event.
 
 import { Feed } from "./feed.js";
-import { ask, channelPath, Refused } from "./session.js";
-import { answered, every, facts, make, parts, row, states, whole } from "./show.js";
+import { channelPath, clock, whole } from "../look/text.js";
+import { ask, Refused } from "./session.js";
+import { answered, every, facts, make, parts, row, states } from "./show.js";
 
 const rewind = 30;
 const most = 500; // events that are shown
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 
 export function showChannel(element, { isChosen, refused }) {
   const part = parts(element);
@@ -88,10 +88,10 @@ function look(part, { log, here, readers, more, node }, connected) {
     ["Base", log.base ?? "–"],
     ["Readers there", whole(here?.readers ?? 0)],
     ["Events in memory there", whole(here?.tail_events ?? 0)],
-    ["Slowest there behind by", whole(here?.lag ?? 0), here?.lag > 0],
+    ...(here?.lag > 0 ? [["Slowest there behind by", whole(here.lag), true]] : []),
   ]);
   part.readers.replaceChildren(...readers.map((reader) =>
-    row(reader.user ?? (reader.key ? `key ${reader.key}` : "–"), reader.transport, whole(reader.lag), make("span", reader.position, "mono id"), make("span", reader.connection ?? "–", "mono"))));
+    row(reader.user ?? (reader.key ? `key ${reader.key}` : "–"), reader.transport, reader.lag > 0 ? make("span", whole(reader.lag), "alarm") : null, make("span", reader.position, "mono id"), reader.connection && make("span", reader.connection, "mono"))));
   const alone = readers.length <= (connected === node ? 1 : 0);
   part.unused.textContent = log.used ? "" : `Nobody has ever published to this name${alone ? ", and nobody but this page reads it there: is it spelt right?" : "."}`;
   const others = more ? `; only the first ${readers.length} are shown` : "";

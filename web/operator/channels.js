@@ -1,8 +1,9 @@
 // Channels, a page at a time: those that the answering node follows, or all
 // that its store has.
 
+import { whole } from "../look/text.js";
 import { ask } from "./session.js";
-import { answered, every, make, parts, row, whole } from "./show.js";
+import { answered, every, make, parts, row } from "./show.js";
 
 const pageSize = 25;
 const lists = {
@@ -12,7 +13,7 @@ const lists = {
     when: " now or a moment ago",
     pause: 2000,
     cells: ({ readers, lag, tail_events: events, tail_bytes: bytes, last_event_id: last }) =>
-      [whole(readers), make("span", whole(lag), lag > 0 ? "alarm" : ""), `${whole(events)} (${whole(bytes / 1024)} KiB)`, id(last)],
+      [whole(readers), lag > 0 ? make("span", whole(lag), "alarm") : null, `${whole(events)} (${whole(bytes / 1024)} KiB)`, id(last)],
   },
   stored: {
     heads: ["Channel", "Events stored", "Readers there", "Last event"],

@@ -1,57 +1,28 @@
 // A node at a glance: its own figures, live, and the other nodes to choose.
 
-import { Plot, recent } from "../look/plot.js";
+import { Figures } from "../look/figures.js";
+import { duration, tenth, whole } from "../look/text.js";
 import { Feed } from "./feed.js";
-import { duration, facts, parts, states, tenth, whole } from "./show.js";
+import { facts, parts, states } from "./show.js";
 
 // A node says every 3 s that it is there.
 const goneAfter = 10_000;
 
-const plots = [
-  {
-    title: "Connections", unit: "",
-    lines: [
-      { figure: "sse", name: "SSE", kind: "sse" },
-      { figure: "websocket", name: "WebSocket", kind: "websocket" },
-      { figure: "poll", name: "poll", kind: "plain" },
-    ],
-    read: (sample) => whole(sample.connections),
-  },
-  plain("Deliveries", "per second", "deliveries_per_second", whole),
-  plain("Publishes", "per second", "publishes_per_second", whole),
-  plain("Lag of the slowest", "events", "lag", whole),
-  plain("CPU", "%", "cpu_percent", tenth),
-  plain("Memory", "MiB", "memory_mib", tenth),
-];
-
-function plain(title, unit, figure, format) {
-  return { title, unit, lines: [{ figure, kind: "plain" }], read: (sample) => format(sample[figure]) };
-}
-
 export function showNode(element, first, trouble) {
   const part = parts(element);
-  const drawn = plots.map((plot) => new Plot(part.plots, plot));
+  part.plots.replaceChildren(); // of who looked before
+  const figures = new Figures(part.plots, (now) => facts(part.facts, glance(now)));
   const heard = new Map([[first, Date.now()]]); // nodes, and when
-  const samples = [];
   let chosen = first;
   let answering = first; // the node that this page is connected to
   let feed = null;
-  let frame = 0;
 
   const state = states(element, part.status);
-  const draw = () => {
-    frame = 0;
-    if (samples.length === 0) return;
-    for (const plot of drawn) plot.draw(samples);
-    facts(part.facts, glance(samples.at(-1)));
-  };
   const event = ({ channel, data, time }) => {
     if (channel === "$nodes") return announced(data.node);
     announced(data.node);
     state("live");
-    samples.push({ ...data, memory_mib: data.memory_bytes / 2 ** 20, time: time ? Date.parse(time) : Date.now() });
-    recent(samples);
-    frame ||= requestAnimationFrame(draw);
+    figures.add(data, time ? Date.parse(time) : Date.now());
   };
   const announced = (name) => {
     heard.set(name, Date.now());
@@ -68,7 +39,7 @@ export function showNode(element, first, trouble) {
     feed?.close();
     chosen = element.dataset.node = name;
     heard.set(name, Date.now());
-    samples.length = 0;
+    figures.clear();
     facts(part.facts, []);
     part.channel.textContent = `$node:${name}`;
     options(part.nodes, [...heard.keys()].sort(), chosen);
@@ -90,7 +61,13 @@ function options(select, names, chosen) {
 
 function glance(now) {
   const gaps = Object.entries(now.gaps).filter(([, count]) => count > 0);
-  const errors = Object.entries(now.errors);
+  const troubles = [
+    ["Resumed with a gap", counts(gaps), true],
+    ["Errors answered", counts(Object.entries(now.errors))],
+    ["Errors of the log", count(now.log_errors), true],
+    ["Peers vanished", count(now.write_timeouts)],
+    ["State", now.draining && "draining", true],
+  ].filter(([, value]) => value);
   return [
     ["Version", now.version],
     ["Store", now.store],
@@ -99,15 +76,11 @@ function glance(now) {
     ["Channels", whole(now.channels)],
     ["In memory", `${tenth(now.tail_bytes / 2 ** 20)} MiB`],
     ["Goroutines", whole(now.goroutines)],
-    ["Resumed exactly", whole(now.resumes)],
-    ["Resumed with a gap", counts(gaps), gaps.length > 0],
-    ["Errors answered", counts(errors)],
-    ["Errors of the log", whole(now.log_errors), now.log_errors > 0],
-    ["Peers vanished", whole(now.write_timeouts)],
-    ...(now.draining ? [["State", "draining", true]] : []),
+    ...(now.resumes > 0 ? [["Resumed exactly", whole(now.resumes)]] : []),
+    ...(troubles.length > 0 ? troubles : [["Troubles since its start", "none"]]),
   ];
 }
 
-function counts(entries) {
-  return entries.map(([name, count]) => `${whole(count)} ${name}`).join(", ") || "none";
-}
+// What is zero says nothing.
+const count = (number) => (number > 0 ? whole(number) : "");
+const counts = (entries) => entries.map(([name, number]) => `${whole(number)} ${name}`).join(", ");

@@ -44,9 +44,3 @@ export async function address(channels, start) {
   }
   return `/events?${query}`;
 }
-
-// channelPath leaves the bytes as they are that a path may hold.
-export function channelPath(channel) {
-  const name = encodeURIComponent(channel).replace(/%(3A|40|24)/g, (escaped) => decodeURIComponent(escaped));
-  return `/channels/${name}`;
-}

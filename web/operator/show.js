@@ -1,19 +1,5 @@
 // Small things that every panel shows.
 
-const integers = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
-const tenths = new Intl.NumberFormat("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
-
-export const whole = (number) => integers.format(number);
-export const tenth = (number) => tenths.format(number);
-
-export function duration(seconds) {
-  const [days, hours, minutes] = [86400, 3600, 60].map((unit) => Math.floor(seconds / unit));
-  if (days > 0) return `${days} d ${hours % 24} h`;
-  if (hours > 0) return `${hours} h ${minutes % 60} min`;
-  if (minutes > 0) return `${minutes} min ${seconds % 60} s`;
-  return `${seconds} s`;
-}
-
 // parts are the elements of a panel by their data-part.
 export function parts(element) {
   return Object.fromEntries([...element.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part]));
