@@ -8,7 +8,7 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// The file has six buckets:
+// The file has seven buckets:
 //
 //	runnel    what there is once: "format", "opening" (how many times the
 //	          file was opened), "base" (ms of the position where channels
@@ -19,6 +19,7 @@ import (
 //	events    length of the name, name, ms, n → event
 //	keys      hash of channel and idempotency key → boltKey
 //	expiry    time of first use in ms, the same hash → nothing
+//	forks     length of the name, name → forks, oldest first
 //	records   key → time of its end in ms, value
 //
 // Numbers are big-endian, so that keys sort by them. The events of all
@@ -31,6 +32,7 @@ var (
 	bucketEvents   = []byte("events")
 	bucketKeys     = []byte("keys")
 	bucketExpiry   = []byte("expiry")
+	bucketForks    = []byte("forks")
 	bucketRecords  = []byte("records")
 
 	keyFormat  = []byte("format")

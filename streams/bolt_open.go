@@ -147,7 +147,7 @@ func prepareBolt(tx *bbolt.Tx) (opening uint64, err error) {
 	if err := checkFormat(tx); err != nil {
 		return 0, err
 	}
-	for _, name := range [][]byte{bucketRunnel, bucketChannels, bucketEvents, bucketKeys, bucketExpiry, bucketRecords} {
+	for _, name := range [][]byte{bucketRunnel, bucketChannels, bucketEvents, bucketKeys, bucketExpiry, bucketForks, bucketRecords} {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 			return 0, err
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -156,6 +157,60 @@ func TestBoltOlderCopy(t *testing.T) {
 		closeBolt(t, b)
 		if err := os.WriteFile(path, older, 0o600); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// TestBoltRollbackBehindRetention: an older copy of the file, and then more
+// events than history has room for. What the copy never had was lost, whatever
+// its numbers look like now.
+func TestBoltRollbackBehindRetention(t *testing.T) {
+	path := boltPath(t)
+	b := openBolt(t, path)
+	var ids []streams.ID
+	publish := func(n int, keep streams.Retention) {
+		for range n {
+			ids = append(ids, appendText(t, b, "a", keep, "x", ""))
+		}
+	}
+	few := streams.Retention{Count: 20, Age: time.Hour}
+	publish(5, few)
+	closeBolt(t, b)
+	older, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // one lost past after the other
+		b = openBolt(t, path)
+		publish(5, few)
+		closeBolt(t, b)
+		if err := os.WriteFile(path, older, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b = openBolt(t, path)
+	lost := ids[5:]
+	publish(100, few)
+	broker := streams.NewBroker(streams.BrokerOptions{Log: b, Node: "a"})
+	defer broker.Close()
+	first := readAll(t, b, "a").Events[0]
+	for _, p := range ids[:15] {
+		s, err := broker.Subscribe(t.Context(), "a", streams.After(p), streams.NewSignal())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got streams.Batch
+		within(t, 20*time.Second, "a gap", func() bool {
+			got = s.Next(nil, 1)
+			return got.Gap != nil
+		})
+		s.Close()
+		want := streams.Gap{Channel: "a", After: p, Last: first.Prev, Resumed: first.ID, Missed: streams.MissedUnknown, Reason: streams.Rollback}
+		if !slices.Contains(lost, p) {
+			want.Reason, want.Missed = streams.Trimmed, int64(first.ID.N-p.N-1)
+		}
+		if *got.Gap != want {
+			t.Errorf("%+v, want %+v", *got.Gap, want)
 		}
 	}
 }

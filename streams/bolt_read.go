@@ -74,7 +74,11 @@ func (b *Bolt) readPage(channel string, q Query) (page Page, err error) {
 			return err
 		}
 		page.Head = c.head()
-		r := boltReader{cursor: tx.Bucket(bucketEvents).Cursor(), prefix: eventPrefix(channel), q: q, page: &page}
+		prefix := eventPrefix(channel)
+		if page.Forks, err = decodeBoltForks(tx.Bucket(bucketForks).Get(prefix)); err != nil {
+			return err
+		}
+		r := boltReader{cursor: tx.Bucket(bucketEvents).Cursor(), prefix: prefix, q: q, page: &page}
 		if q.Backward {
 			return r.backward()
 		}

@@ -2,6 +2,7 @@ package streams
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -132,7 +133,7 @@ func (b *Bolt) sweepChannel(tx *boltTx, name string, now time.Time) (more bool, 
 func (t *boltTx) forget(name string, c *boltChannel) error {
 	t.changed = true
 	delete(t.open, name)
-	if err := t.channels.Delete([]byte(name)); err != nil {
+	if err := errors.Join(t.channels.Delete([]byte(name)), t.forks.Delete(eventPrefix(name))); err != nil {
 		return err
 	}
 	return writeNumber(t.runnel, keyFloor, max(c.last.Ms, readNumber(t.runnel, keyFloor)))

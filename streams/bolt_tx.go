@@ -10,7 +10,7 @@ import (
 // boltTx is one transaction of the committer. Channels are read once and
 // written once in it, however many jobs change them.
 type boltTx struct {
-	runnel, channels, events, keys, expiry, records *bbolt.Bucket
+	runnel, channels, events, keys, expiry, forks, records *bbolt.Bucket
 
 	opening uint64
 	open    map[string]*boltChannel
@@ -24,6 +24,7 @@ func newBoltTx(tx *bbolt.Tx, opening uint64) *boltTx {
 		events:   tx.Bucket(bucketEvents),
 		keys:     tx.Bucket(bucketKeys),
 		expiry:   tx.Bucket(bucketExpiry),
+		forks:    tx.Bucket(bucketForks),
 		records:  tx.Bucket(bucketRecords),
 		opening:  opening,
 		open:     map[string]*boltChannel{},
@@ -114,17 +115,32 @@ func (t *boltTx) take(c *boltChannel, prefix []byte, d *Draft, r *Result, now ti
 	}
 	e := &Event{Type: d.Type, Data: d.Data, Text: d.Text, From: d.From, Exclude: d.Exclude}
 	if !d.Ephemeral {
-		e.Prev, e.ID = c.last, c.next(now, t.opening)
-		c.last, r.ID = e.ID, e.ID
-		t.changed = true
-		if err := t.events.Put(eventKey(prefix, e.ID), encodeBoltEvent(e)); err != nil {
+		if err := t.store(c, prefix, e, now); err != nil {
 			return nil, err
 		}
+		r.ID = e.ID
 	}
 	if d.Key == "" {
 		return e, nil
 	}
 	return e, t.remember(prefix, d, e.ID, now)
+}
+
+// store gives the event its ID and makes it the channel's last.
+func (t *boltTx) store(c *boltChannel, prefix []byte, e *Event, now time.Time) error {
+	t.changed = true
+	last, anew := c.last, c.opening != t.opening
+	if last.N == 0 {
+		last, anew = c.base, t.opening > 1 // all that the file may not know of the channel
+	}
+	e.Prev, e.ID = c.last, c.next(now, t.opening)
+	c.last = e.ID
+	if anew {
+		if err := t.fork(prefix, last, e.ID, now); err != nil {
+			return err
+		}
+	}
+	return t.events.Put(eventKey(prefix, e.ID), encodeBoltEvent(e))
 }
 
 // next is the ID of the channel's next event. The first one since the file

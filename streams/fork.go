@@ -33,10 +33,10 @@ type Forker interface {
 // a clock went back or the old log lived on for a while, both had IDs; those of
 // what went on have gone if p is not to be seen, so nothing tells it from them.
 func (f Fork) lost(p ID) bool {
-	if !f.Last.Less(p) {
+	if !f.Last.Less(p) || p.N <= f.Last.N {
 		return false
 	}
-	return p.Less(f.First) || f.Last.N < p.N && p.N <= f.Lost.N && !f.Lost.Less(p)
+	return p.Less(f.First) || p.N <= f.Lost.N && !f.Lost.Less(p)
 }
 
 // forkOf returns the fork at which p was lost. Of several it is the first: who

@@ -51,12 +51,13 @@ func (b *Broker) finishFork(ctx context.Context, c *channel) error {
 }
 
 // lastCommon finds the last ID that the log has and the past of a tail had. What
-// the tail holds tells it for certain. From below, where the tail no longer
-// reaches, the log's next ID is taken: no clock is so far behind.
+// the tail holds tells it for certain, and before the first event all pasts are
+// one. From below, where the tail no longer reaches, the log's next ID is taken:
+// no clock is so far behind.
 func (b *Broker) lastCommon(ctx context.Context, channel string, past []ID, page Page) (last ID, found bool, err error) {
 	common := func(id ID) bool {
 		_, held := slices.BinarySearchFunc(past, id, ID.Compare)
-		return held || id.Less(past[0])
+		return held || id.N == 0 || id.Less(past[0])
 	}
 	at := page.Last
 	if len(page.Events) > 0 {
