@@ -214,3 +214,29 @@ func TestBoltRollbackBehindRetention(t *testing.T) {
 		}
 	}
 }
+
+// TestBoltRollbackOfANewChannel: the older copy has nothing of the channel.
+func TestBoltRollbackOfANewChannel(t *testing.T) {
+	path := boltPath(t)
+	b := openBolt(t, path)
+	closeBolt(t, b)
+	older, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b = openBolt(t, path)
+	few := streams.Retention{Count: 20, Age: time.Hour}
+	lost := appendText(t, b, "a", few, "x", "")
+	closeBolt(t, b)
+	if err := os.WriteFile(path, older, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b = openBolt(t, path)
+	for range 100 {
+		appendText(t, b, "a", few, "x", "")
+	}
+	page := readAll(t, b, "a")
+	if len(page.Forks) != 1 || !page.Forks[0].Last.Less(lost) || !lost.Less(page.Forks[0].First) {
+		t.Fatalf("%v was lost, the forks are %v", lost, page.Forks)
+	}
+}
