@@ -34,6 +34,11 @@ func hub(t *testing.T, name string, lines <-chan string) string {
 			}
 		}
 	})
+	mux.HandleFunc("/cut", func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, "before the cut")
+		http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	})
 	mux.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) {
 		conn, both, err := http.NewResponseController(w).Hijack()
 		if err != nil {
@@ -114,6 +119,18 @@ func asTimeout(err error, into *net.Error) bool {
 	e, ok := err.(net.Error)
 	*into = e
 	return ok && e.Timeout()
+}
+
+// A cut stays one: clients tell by it whether to come again.
+func TestHTTPPassesACut(t *testing.T) {
+	h := listenHTTP(t, hub(t, "a", nil))
+	for name, rules := range map[string]Rules{"as it is": {}, "buffered": {Buffer: 1 << 20}} {
+		h.SetRules(rules)
+		_, _, answer := request(t, h, "/cut")
+		if b, err := io.ReadAll(answer.Body); string(b) != "before the cut" || err != io.ErrUnexpectedEOF {
+			t.Errorf("%s: %q, %v", name, b, err)
+		}
+	}
 }
 
 func TestHTTPPasses(t *testing.T) {

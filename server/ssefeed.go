@@ -91,10 +91,26 @@ func (s *Server) serveSSE(c echo.Context, f *feed) error {
 	})
 	outlet.wait()
 	if !f.saidFinal() {
-		panic(http.ErrAbortHandler)
+		cut(c.Request())
 	}
 	return nil
 }
+
+// cut ends a response without its end: with the connection on HTTP/1, by a reset
+// of its stream on HTTP/2. A browser drops what it has not read when that comes,
+// so what was said last gets a moment to arrive, as net/http gives it for TCP.
+func cut(r *http.Request) {
+	if r.ProtoMajor >= 2 {
+		select {
+		case <-r.Context().Done():
+		case <-time.After(beforeReset):
+		}
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// beforeReset is longer than the way to a peer takes, mostly.
+const beforeReset = 500 * time.Millisecond
 
 // start hands the feed to the hub, with what watches its peer if that needs a
 // goroutine. A token that was revoked since it was looked at is found here:
@@ -148,5 +164,6 @@ func (s *Server) refuseSSE(c echo.Context, channels []string, start beginning, e
 	eventStream(c.Response().Header())
 	c.Response().WriteHeader(http.StatusOK)
 	_ = newResponseOutlet(c.Response()).write(block) // who has gone needs no answer
-	panic(http.ErrAbortHandler)
+	cut(c.Request())
+	return nil
 }
