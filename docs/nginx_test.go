@@ -99,6 +99,30 @@ func (c *cluster) publish(n int) {
 	}
 }
 
+// TestNginxFirst: where nginx has asked nodes in vain, the first request after
+// they have started is answered.
+func TestNginxFirst(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t)
+	for _, h := range c.nodes {
+		h.Kill()
+	}
+	for range 4 { // each node has failed by then
+		resp, err := web.Get("http://" + c.addr + "/readyz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusBadGateway {
+			t.Fatalf("without nodes nginx says %s", resp.Status)
+		}
+	}
+	for _, h := range c.nodes {
+		h.Restart()
+	}
+	c.publish(1)
+}
+
 // follower reads the channel through nginx, over one transport, resuming.
 type follower struct {
 	*cluster
