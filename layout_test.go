@@ -27,6 +27,7 @@ var folders = map[string][]string{
 	"client":              nil,
 	"faultproxy":          nil,
 	"hubtest":             nil,
+	"worktest":            nil,
 	"bench":               {"client", "faultproxy"},
 	"examples":            {"client"},
 	// Tests of the built program; nothing imports them.
@@ -36,7 +37,7 @@ var folders = map[string][]string{
 }
 
 // forTests are ours that any test may import.
-var forTests = []string{"faultproxy", "hubtest", "streams/streamstest"}
+var forTests = []string{"faultproxy", "hubtest", "streams/streamstest", "worktest"}
 
 // libraries are those that one place each is to know, so that replacing one
 // means changing that place.

@@ -53,7 +53,7 @@ func nameByte(c byte) bool {
 // Match reports whether the pattern names the channel. It allocates nothing.
 func (p Pattern) Match(channel string) bool {
 	switch {
-	case p.text == "" || channel == "":
+	case p.text == "" || channel == "" || len(channel) > maxChannel:
 		return false
 	case channel[0] == '$' && p.text[0] != '$':
 		return false

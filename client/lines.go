@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"io"
+	"slices"
 )
 
 // lineReader reads the lines of an event stream, which end in LF, CR or CR LF.
@@ -41,14 +42,16 @@ func (l *lineReader) next() ([]byte, error) {
 	}
 }
 
-// fill reads once, behind what is left. An error that comes with bytes comes
-// again without.
+// fill reads once, behind what is left, which moves only where there is no room
+// and then makes as much again: a long line is not moved for each of its pieces.
+// An error that comes with bytes comes again without.
 func (l *lineReader) fill() error {
-	l.space = append(l.space[:0], l.buf...)
-	left := len(l.space)
-	l.space = append(l.space, make([]byte, readSize)...)
-	n, err := l.from.Read(l.space[left:])
-	l.buf = l.space[:left+n]
+	if left := len(l.buf); cap(l.buf)-left < readSize {
+		l.space = append(slices.Grow(l.space[:0], 2*(left+readSize)), l.buf...)
+		l.buf = l.space
+	}
+	n, err := l.from.Read(l.buf[len(l.buf) : len(l.buf)+readSize])
+	l.buf = l.buf[:len(l.buf)+n]
 	if n > 0 {
 		return nil
 	}

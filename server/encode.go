@@ -66,13 +66,7 @@ func appendSSE(b []byte, event string, data, id []byte) []byte {
 		b = appendUnbroken(b, event)
 		b = append(b, '\n')
 	}
-	for more := true; more; {
-		var line []byte
-		line, data, more = cutLine(data)
-		b = append(b, "data: "...)
-		b = append(b, line...)
-		b = append(b, '\n')
-	}
+	b = appendData(b, data)
 	if len(id) > 0 {
 		b = append(b, "id: "...)
 		b = append(b, id...)
@@ -81,19 +75,24 @@ func appendSSE(b []byte, event string, data, id []byte) []byte {
 	return append(b, '\n')
 }
 
-// cutLine cuts at the first LF, CR or CR LF; more says that there was one.
-func cutLine(data []byte) (line, rest []byte, more bool) {
-	i := bytes.IndexByte(data, '\n')
-	if cr := bytes.IndexByte(data, '\r'); cr >= 0 && (i < 0 || cr < i) {
-		if cr+1 == i {
-			return data[:cr], data[i+1:], true
+// appendData appends a "data:" line for each line, which LF, CR or CR LF ends.
+// What stands between two LF is looked through for CR by itself: one search for
+// whichever comes first would go to the end of the data at each line.
+func appendData(b, data []byte) []byte {
+	for more := true; more; {
+		var line []byte
+		if line, data, more = bytes.Cut(data, []byte{'\n'}); more {
+			line = bytes.TrimSuffix(line, []byte{'\r'})
 		}
-		i = cr
+		for again := true; again; {
+			var part []byte
+			part, line, again = bytes.Cut(line, []byte{'\r'})
+			b = append(b, "data: "...)
+			b = append(b, part...)
+			b = append(b, '\n')
+		}
 	}
-	if i < 0 {
-		return data, nil, false
-	}
-	return data[:i], data[i+1:], true
+	return b
 }
 
 // appendUnbroken appends s with a space for each line break. Publishing

@@ -31,7 +31,7 @@ func (s *Server) feeds(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.read(c, query, distinct(query["channel"]), true)
+	return s.read(c, query, distinct(query["channel"], s.limits.FeedChannels), true)
 }
 
 func (s *Server) read(c echo.Context, query url.Values, channels []string, many bool) error {
@@ -85,11 +85,15 @@ func wantsEvents(r *http.Request) bool {
 	return false
 }
 
-// distinct drops repeated names, keeping the order.
-func distinct(names []string) (once []string) {
+// distinct drops repeated names, keeping the order. It ends with one more than
+// may be: each is compared with all before it, and who asks is not known yet.
+func distinct(names []string, most int) (once []string) {
 	for _, name := range names {
 		if !slices.Contains(once, name) {
 			once = append(once, name)
+		}
+		if len(once) > most {
+			break
 		}
 	}
 	return once

@@ -88,7 +88,7 @@ func (v *conversation) prepare(c echo.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if v.channels = distinct(query["channel"]); v.only != "" {
+	if v.channels = distinct(query["channel"], s.limits.SocketChannels); v.only != "" {
 		v.channels = []string{v.only}
 	}
 	if len(v.channels) > s.limits.SocketChannels {

@@ -54,16 +54,22 @@ func Nesting(data []byte) (deepest int) {
 	return deepest
 }
 
-// stringEnd returns how many bytes of a JSON string follow its first quote.
+// stringEnd returns how many bytes of a JSON string follow its first quote. A
+// quote that was found is looked for again only when an escape has passed over
+// it: else each of many escapes would search to the end.
 func stringEnd(data []byte) int {
-	for i := 0; ; {
-		next := bytes.IndexByte(data[i:], '"')
-		if next < 0 {
-			return len(data)
+	i, quote := 0, -1
+	for {
+		if quote < i {
+			next := bytes.IndexByte(data[i:], '"')
+			if next < 0 {
+				return len(data)
+			}
+			quote = i + next
 		}
-		escape := bytes.IndexByte(data[i:i+next], '\\')
+		escape := bytes.IndexByte(data[i:quote], '\\')
 		if escape < 0 {
-			return i + next + 1
+			return quote + 1
 		}
 		i = min(i+escape+2, len(data))
 	}

@@ -7,7 +7,8 @@ import { bearable } from './wait.js'
  * leaves unfinished is dropped.
  */
 export class SSEParser {
-  #rest = ''
+  #begun = [] // of the line that has not ended, in pieces: to look through it anew for each would be work without end
+  #cr = '' // what the text ended with, when it may be half of a CR LF
   #onBlock
   #block = fresh()
 
@@ -15,9 +16,16 @@ export class SSEParser {
   constructor (onBlock) { this.#onBlock = onBlock }
 
   push (text) {
-    const lines = (this.#rest + text).split(/\r\n|\n|\r(?!$)/)
-    this.#rest = lines.pop()
-    for (const line of lines) this.#line(line)
+    const lines = (this.#cr + text).split(/\r\n|\n|\r(?!$)/)
+    this.#begun.push(lines[0])
+    if (lines.length > 1) {
+      lines[0] = this.#begun.join('')
+      this.#begun = [lines.pop()]
+      for (const line of lines) this.#line(line)
+    }
+    const last = this.#begun.pop()
+    this.#cr = last.endsWith('\r') ? '\r' : ''
+    this.#begun.push(this.#cr ? last.slice(0, -1) : last)
   }
 
   #line (line) {

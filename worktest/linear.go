@@ -1,0 +1,74 @@
+// Package worktest bounds the work that a parser does, for tests: one that
+// searches to the far end of its input again and again is quick on what tests
+// usually give it, and holds a processor for seconds on what an attacker sends.
+package worktest
+
+import (
+	"runtime"
+	"runtime/debug"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const (
+	small, large = 64 << 10, 1 << 20
+	parts        = large / small
+	// most is how many times as long as a small input a large one may take: a
+	// parser that goes through it once takes 16 times as long, one that begins
+	// anew at every byte 256 times.
+	most = 20
+	// atOnce is less than reading a large input takes: it was refused for its size.
+	atOnce = 50 * time.Microsecond
+	// patience is for a machine with other things to do: until it is over, a
+	// quicker run may still be seen.
+	patience = 20 * time.Second
+)
+
+// Linear fails the test where work on an input of 1 MiB takes more than twenty
+// times as long as on one of 64 KiB. Input makes the worst input of about n
+// bytes.
+func Linear[T string | []byte](t *testing.T, input func(n int) T, work func(T)) {
+	t.Helper()
+	whole := input(large)
+	var pieces [parts]T // as many as make a whole, so that caches help neither
+	for i := range pieces {
+		pieces[i] = input(small)
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	inOne, inParts := time.Duration(1<<62), time.Duration(1<<62)
+	deadline := time.Now().Add(patience)
+	for {
+		inParts = min(inParts, cost(func() {
+			for _, piece := range pieces {
+				work(piece)
+			}
+		}))
+		inOne = min(inOne, cost(func() { work(whole) }))
+		switch {
+		case inOne < atOnce || inOne*parts <= inParts*most:
+			return
+		case time.Now().After(deadline):
+			t.Errorf("1 MiB takes %v, 64 KiB %v: %.0f times as long, at most %d would do", inOne, inParts/parts, float64(inOne)*parts/float64(inParts), most)
+			return
+		}
+	}
+}
+
+// cost is the processor's time that f takes, whatever else the machine does.
+// Of collecting garbage it has no part: that is paid for by others' work, too.
+func cost(f func()) time.Duration {
+	runtime.GC()
+	before := used()
+	f()
+	return used() - before
+}
+
+// used is how long the process has had a processor.
+func used() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
