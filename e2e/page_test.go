@@ -160,3 +160,34 @@ func (n *node) connections() int {
 	n.t.Helper()
 	return parse[struct{ Connections int }](n.t, call(n.t, "GET", n.URL+"/healthz", "").body).Connections
 }
+
+// TestPageEndsAtTheNewest: a page that is full and ends at the newest event has
+// no more, on every store, of one channel and of several, over a WebSocket too.
+func TestPageEndsAtTheNewest(t *testing.T) {
+	t.Parallel()
+	for name, store := range stores(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := startNode(t, store...)
+			n.publishNumbers("c", 1, 3)
+			n.publishNumbers("d", 1, 2)
+			s := openSocket(t, n.Addr, "/ws")
+			s.want("welcome")
+			for limit := 1; limit <= 6; limit++ {
+				one := n.history("c", fmt.Sprintf("?last_event_id=earliest&limit=%d", limit))
+				back := n.history("c", fmt.Sprintf("?limit=%d", limit))
+				s.send(fmt.Sprintf(`{"type":"history","ref":1,"channel":"c","last_event_id":"earliest","limit":%d}`, limit))
+				over := s.want("history")
+				for way, more := range map[string]bool{"forward": one.More, "backward": back.More, "WebSocket": strings.Contains(over.raw, `"more":true`)} {
+					if more != (limit < 3) {
+						t.Errorf("%s, %d of 3 events: more %v", way, limit, more)
+					}
+				}
+				both := n.page(fmt.Sprintf("/events?channel=c&channel=d&last_event_id=earliest&limit=%d", limit))
+				if len(both.Events) != min(limit, 5) || both.More != (limit < 5) {
+					t.Errorf("%d of 5 events of two channels: %d, more %v", limit, len(both.Events), both.More)
+				}
+			}
+		})
+	}
+}

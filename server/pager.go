@@ -43,10 +43,7 @@ func (p *pager) read(ctx context.Context, limit int, wait time.Duration) ([]*his
 	defer over.Stop()
 	for {
 		current, left := p.fill(pages, limit)
-		if left == 0 || !allEmpty(pages) && current {
-			return pages, nil
-		}
-		if current && wait == 0 {
+		if current && (left == 0 || wait == 0 || !allEmpty(pages)) {
 			return pages, nil
 		}
 		expired := over.C
@@ -58,6 +55,9 @@ func (p *pager) read(ctx context.Context, limit int, wait time.Duration) ([]*his
 		case <-expired:
 			return pages, nil
 		case <-p.server.hub.draining:
+			for _, page := range pages {
+				page.more = page.more || !page.atEnd
+			}
 			return pages, nil
 		case <-ctx.Done():
 			return nil, ctx.Err()
@@ -65,33 +65,30 @@ func (p *pager) read(ctx context.Context, limit int, wait time.Duration) ([]*his
 	}
 }
 
-// fill takes what the subscriptions have. It returns whether they have
-// nothing more, and how many events may still be taken.
+// fill takes what the subscriptions have. It returns whether of each page is
+// known if there is more, and how many events may still be taken.
 func (p *pager) fill(pages []*historyPage, limit int) (current bool, left int) {
 	current, left = true, limit
 	for _, page := range pages {
 		left -= len(page.events)
 	}
 	for i, sub := range p.subs {
-		for sub.Due() && left > 0 && !pages[i].more {
+		for sub.Due() && !pages[i].more {
 			left -= pages[i].take(sub, left)
 		}
-		if sub.Due() || !pages[i].atEnd {
-			pages[i].more = pages[i].more || left == 0
-			current = current && pages[i].more
-		}
+		current = current && (pages[i].more || pages[i].atEnd)
 	}
 	return current, left
 }
 
 // take adds what comes next, up to left events, and returns how many that
-// were. A page ends before a further gap.
+// were. A page ends before a further gap. One that is full only looks whether
+// there is more; ephemeral events are not.
 func (p *historyPage) take(sub *streams.Subscription, left int) (taken int) {
 	if p.size >= maxPageBytes {
-		p.more = true
-		return 0
+		left = 0
 	}
-	batch := sub.Next(nil, maxPageBytes-p.size)
+	batch := sub.Next(nil, max(1, maxPageBytes-p.size))
 	if batch.Gap != nil && !p.empty() {
 		sub.Seek(batch.From, batch.Gap)
 		p.more = true
@@ -102,6 +99,9 @@ func (p *historyPage) take(sub *streams.Subscription, left int) (taken int) {
 	}
 	p.atEnd = batch.Current
 	for _, e := range batch.Events {
+		if taken == left && e.Ephemeral() {
+			continue
+		}
 		if taken == left {
 			p.more, p.atEnd = true, false
 			return taken
