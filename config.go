@@ -22,7 +22,7 @@ type Config struct {
 	TrustProxy  prefixes `group:"listen" sep:"none" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For counts, such as 10.0.0.0/8. Repeatable."`
 
 	// Memory needs nothing installed; clients are told when a restart lost history.
-	Store string `group:"store" default:"memory:" placeholder:"STORE" help:"Where events are kept: memory: (default), bolt:FILE, redis://HOST or rediss://HOST. REDIS_URL in the environment counts too."`
+	Store string `group:"store" default:"memory:" placeholder:"STORE" help:"Where events are kept: memory: (default), bolt:FILE, redis://HOST, rediss://HOST or redis+unix:///PATH. REDIS_URL in the environment counts too."`
 	// A thousand events and a day are what a reader who was away for a night
 	// or a reload wants; both bound what a channel costs the store.
 	History    int           `group:"store" default:"1000" placeholder:"N" help:"Events that each channel keeps (${default})."`

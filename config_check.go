@@ -71,7 +71,7 @@ func (c *Config) checkTLS() error {
 }
 
 func checkStore(store string) error {
-	const stores = "memory:, bolt:FILE, redis://HOST:PORT or rediss://HOST:PORT"
+	const stores = "memory:, bolt:FILE, redis://HOST:PORT, rediss://HOST:PORT or redis+unix:///PATH"
 	scheme, rest, _ := strings.Cut(store, ":")
 	switch scheme {
 	case "memory":
@@ -86,6 +86,10 @@ func checkStore(store string) error {
 		// The URL can have a password: no message may quote it.
 		if u, err := url.Parse(store); !strings.HasPrefix(rest, "//") || err == nil && u.Host == "" {
 			return fmt.Errorf("--store: a Redis is written %s://user:password@host:6379/0, user, password and database where needed", scheme)
+		}
+	case "redis+unix":
+		if u, err := url.Parse(store); !strings.HasPrefix(rest, "//") || err == nil && (u.Host != "" || len(u.Path) < 2) {
+			return errors.New("--store: a Redis at a socket is written redis+unix:///run/redis.sock?db=0, with user:password@ before the path where needed")
 		}
 	default:
 		return fmt.Errorf("--store: no store begins with %q; use %s", scheme, stores)

@@ -61,6 +61,7 @@ func TestPrecedence(t *testing.T) {
 		{"environment", []string{"--config", file}, append(vars, platform...), "127.0.0.1:3", "redis://r", 3 * time.Second, 13 * time.Second, 11},
 		{"platform", []string{"--config", file}, platform, ":2", "redis://r", time.Second, 11 * time.Second, 11},
 		{"file", nil, []string{"RUNNEL_CONFIG=" + file, "RUNNEL_DRAIN="}, "127.0.0.1:1", "bolt:file.db", time.Second, 11 * time.Second, 11},
+		{"a socket", []string{"--store", "redis+unix://u:pw@/run/redis.sock?db=1"}, nil, "127.0.0.1:8080", "redis+unix://u:pw@/run/redis.sock?db=1", 10 * time.Second, 25 * time.Second, 1000},
 		{"explicit command", []string{"serve", "--drain=4s"}, nil, "127.0.0.1:8080", "memory:", 4 * time.Second, 25 * time.Second, 1000},
 	} {
 		c, err := parseConfig(test.args, env(test.env...))
@@ -196,6 +197,8 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"--store", "postgres://u:hush@h/"}, "", `no store begins with "postgres"; use memory:, bolt:FILE, redis://`},
 		{[]string{"--store", "bolt:"}, "", `needs a file, such as bolt:runnel.db`},
 		{[]string{"--store", "redis:u:hush@h"}, "", `is written redis://user:password@host:6379/0`},
+		{[]string{"--store", "redis+unix://u:hush@host/redis.sock"}, "", `is written redis+unix:///run/redis.sock?db=0`},
+		{[]string{"--store", "redis+unix:/redis.sock"}, "", `is written redis+unix:///run/redis.sock?db=0`},
 		{[]string{"--store", "memory:x"}, "", `nothing follows memory:`},
 		{[]string{"--trust-proxy", "10.0.0.0/64"}, "", `"10.0.0.0/64" is no range of addresses; write it like 10.0.0.0/8`},
 		{[]string{"--origin", "https://a.example/path"}, "", `it has to look like https://app.example.com`},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -299,4 +300,34 @@ func TestRedisRefuses(t *testing.T) {
 	f := n.subscribe(events("c"))
 	n.publish("c", "there")
 	f.want("there")
+}
+
+// TestRedisRefusesThePassword: nothing can have been published, and the
+// operator reads why, at start and until it is set right.
+func TestRedisRefusesThePassword(t *testing.T) {
+	t.Parallel()
+	socket := filepath.Join(t.TempDir(), "redis.sock")
+	redis := streamstest.StartRedis(t, "--unixsocket", socket)
+	command(t, redis, "ACL SETUSER hub on >right ~* &* +@all")
+	for name, store := range map[string]string{
+		"at " + redis.Addr: "redis://hub:s3cret@" + redis.Addr,
+		"at " + socket:     "redis+unix://hub:s3cret@" + socket + "?db=1",
+	} {
+		n := launch(t, nil, "--store", store)
+		wantError(t, n.post("c", "", "1", asText), 503, "unavailable")
+		wantError(t, call(t, "GET", n.URL+events("c"), ""), 503, "unavailable")
+		within(t, "the cause is said", func() bool {
+			return strings.Contains(string(call(t, "GET", n.URL+"/readyz", "").body), "the Redis "+name+" refuses the password")
+		})
+		command(t, redis, "ACL SETUSER hub >s3cret")
+		n.AwaitReady()
+		n.publish("c", "2")
+		if got := payloads(n.history("c", "").Events); !slices.Equal(got, []string{"2"}) {
+			t.Errorf("the history is %q", got)
+		}
+		if said := n.Log(); strings.Contains(said, "lost the Redis") || strings.Contains(said, "again\n") || strings.Contains(said, "s3cret") || strings.Count(said, "the Redis cannot be followed") != 1 {
+			t.Errorf("the log: %s", said)
+		}
+		command(t, redis, "ACL SETUSER hub <s3cret")
+	}
 }

@@ -10,8 +10,8 @@ import (
 // What can go wrong with a log. Engines wrap these; the cause is for the
 // operator's log line.
 var (
-	// ErrUnavailable: the log cannot be reached; nothing was appended.
-	ErrUnavailable = errors.New("the log cannot be reached")
+	// ErrUnavailable: the log cannot be reached, or refuses; nothing was appended.
+	ErrUnavailable = errors.New("the log is unavailable")
 	// ErrUnknownOutcome: the answer was lost; perhaps it was appended. To be
 	// repeated with the same idempotency key.
 	ErrUnknownOutcome = errors.New("the log did not answer; perhaps the event was appended")

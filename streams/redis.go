@@ -18,8 +18,9 @@ import (
 
 // RedisOptions say where the Redis is and how long to wait for it.
 type RedisOptions struct {
-	// URL is redis://user:password@host:port/db, or rediss:// for TLS.
-	// User, password, port (6379) and db (0) may be left out.
+	// URL is redis://user:password@host:port/db, rediss:// for TLS, or
+	// redis+unix://user:password@/path?db=1 for a socket. User, password, port
+	// (6379) and db (0) may be left out.
 	URL string
 
 	// PoolSize is how many reads go on at once; a further one waits for its
@@ -62,7 +63,7 @@ type Redis struct {
 	stop       context.CancelFunc // ends following
 	reconnects atomic.Uint64
 
-	policyKnown atomic.Bool // the server's maxmemory-policy has been looked at
+	accepted atomic.Bool // the server does what the hub needs
 
 	mu     sync.RWMutex // guards closed, and calls against Close
 	closed bool
@@ -89,9 +90,10 @@ func OpenRedis(o RedisOptions) (*Redis, error) {
 	if r.logger == nil {
 		r.logger = slog.Default()
 	}
-	options.OnConnect = r.checkPolicy
+	options.OnConnect = r.accept
 	options.Dialer = r.dial.orFail
 	r.client = redis.NewClient(options)
+	r.client.AddHook(helloHook{r})
 	r.startSenders()
 	r.startFollowing()
 	return r, nil
@@ -155,10 +157,12 @@ func parseRedisURL(text string) (*redis.Options, error) {
 	scheme, _, _ := strings.Cut(text, "://")
 	switch scheme {
 	case "redis", "rediss":
+	case "redis+unix":
+		text = strings.TrimPrefix(text, "redis+") // as the library knows it
 	case "redis+sentinel", "redis+cluster":
-		return nil, fmt.Errorf("%s:// is not supported yet; use redis:// or rediss://", scheme)
+		return nil, fmt.Errorf("%s:// is not supported yet; use redis://, rediss:// or redis+unix://", scheme)
 	default:
-		return nil, errors.New("a Redis URL begins with redis:// or rediss://")
+		return nil, errors.New("a Redis URL begins with redis://, rediss:// or redis+unix://")
 	}
 	options, err := redis.ParseURL(text)
 	if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
@@ -168,28 +172,6 @@ func parseRedisURL(text string) (*redis.Options, error) {
 		return nil, fmt.Errorf("the Redis URL is wrong: %w", err)
 	}
 	return options, nil
-}
-
-// checkPolicy warns, once, of a Redis that drops history when its memory is
-// full. It runs on every new connection before that is used.
-func (r *Redis) checkPolicy(ctx context.Context, c *redis.Conn) error {
-	if r.policyKnown.Load() {
-		return nil
-	}
-	info, err := c.Info(ctx, "memory").Result()
-	if isRedisReply(err) {
-		return nil // forbidden, or still loading
-	}
-	if err != nil || r.policyKnown.Swap(true) {
-		return err
-	}
-	_, policy, found := strings.Cut(info, "maxmemory_policy:")
-	policy, _, _ = strings.Cut(policy, "\r\n")
-	if found && policy != "noeviction" {
-		r.logger.Warn("this Redis evicts keys when its memory is full, and events and idempotency keys with them; set maxmemory-policy to noeviction",
-			"maxmemory_policy", policy)
-	}
-	return nil
 }
 
 // redisKeys names what belongs to a channel. All keys of a channel share its

@@ -165,7 +165,7 @@ func (r *Redis) sendBatch(batch []*redisAppend) {
 	var copied copying
 	replies := r.run(ctx, appendScript, scripts, r.waitForReplicas(ctx, calls, &copied))
 	for i, c := range calls {
-		answers, err := scriptReply(scripts[i], replies[i])
+		answers, err := r.scriptReply(scripts[i], replies[i])
 		if err == nil && c.lasting() {
 			err = copied.err()
 		}

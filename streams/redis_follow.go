@@ -50,7 +50,7 @@ var errRefollow = errors.New("messages that were due did not come")
 func (r *Redis) Reconnects() uint64 { return r.reconnects.Load() }
 
 // Away returns a channel that is closed once the Redis has been away for half
-// a second: no connection could be made in that time, and none has been since.
+// a second: nothing could be subscribed to in that time, and nothing has been since.
 func (r *Redis) Away() <-chan struct{} {
 	r.followed.mu.Lock()
 	defer r.followed.mu.Unlock()
@@ -67,7 +67,7 @@ func (r *Redis) startFollowing() {
 
 // follow keeps a session going while there is anybody to hear of anything.
 func (r *Redis) follow(ctx context.Context) {
-	wait, sessions, away := followBackoff, 0, false
+	wait, log := followBackoff, followLog{redis: r}
 	for ctx.Err() == nil {
 		if !r.followed.any() {
 			select {
@@ -77,20 +77,11 @@ func (r *Redis) follow(ctx context.Context) {
 			continue
 		}
 		began := time.Now()
-		err := r.session(ctx, func() {
-			if sessions++; sessions > 1 {
-				r.reconnects.Add(1)
-				r.logger.Info("following the Redis again")
-			}
-			away = false
-		})
+		err := r.session(ctx, log.followed)
 		if ctx.Err() != nil {
 			return
 		}
-		if !away {
-			r.logger.Warn("lost the Redis that is followed; trying again", "cause", err)
-			away = true
-		}
+		log.ended(r.named(err))
 		if time.Since(began) > followSteady {
 			wait = followBackoff
 		}
@@ -99,15 +90,52 @@ func (r *Redis) follow(ctx context.Context) {
 	}
 }
 
-// session follows over one connection, until that fails or ctx is done.
+// followLog says what became of following, each thing once.
+type followLog struct {
+	redis    *Redis
+	sessions int    // that were confirmed
+	now      bool   // the last one is
+	trouble  string // that was told of last, "" once it is over
+}
+
+// followed says that messages come.
+func (l *followLog) followed() {
+	if l.sessions++; l.sessions > 1 {
+		l.redis.reconnects.Add(1)
+		l.redis.logger.Info("following the Redis again")
+	} else if l.trouble != "" {
+		l.redis.logger.Info("following the Redis")
+	}
+	l.now, l.trouble = true, ""
+}
+
+// ended says why a session ended, or could not begin. A server that refuses
+// tells something new after one that was away.
+func (l *followLog) ended(cause error) {
+	trouble := "away"
+	if refused := (*refusal)(nil); errors.As(cause, &refused) {
+		trouble = refused.says
+	}
+	switch {
+	case l.now:
+		l.redis.logger.Warn("lost the Redis that is followed; trying again", "cause", cause)
+	case l.trouble != trouble:
+		l.redis.logger.Warn("the Redis cannot be followed; trying again", "cause", cause)
+	}
+	l.now, l.trouble = false, trouble
+}
+
+// session follows over one connection, until that fails or ctx is done. It is
+// confirmed once the server has taken a subscription.
 //
 // The library would make a new connection by itself, at a time of its own and
 // without a word; so it gets a client whose only connection this is.
-func (r *Redis) session(ctx context.Context, connected func()) error {
+func (r *Redis) session(ctx context.Context, confirmed func()) error {
 	options := *r.options
 	line := &oneLine{ctx: ctx, dial: r.dial}
 	options.Dialer = line.once
 	client := redis.NewClient(&options)
+	client.AddHook(helloHook{r})
 	defer client.Close()
 	pubsub := client.Subscribe(ctx)
 	defer pubsub.Close()
@@ -119,15 +147,22 @@ func (r *Redis) session(ctx context.Context, connected func()) error {
 	}
 	r.followed.begin(line.conn)
 	defer r.followed.end()
-	connected()
 
 	var tending sync.WaitGroup
 	defer tending.Wait()
 	tending.Go(func() { _ = line.conn.cut(r.tend(ctx, pubsub, line.conn)) })
-	for {
+	for known := false; ; {
 		message, err := pubsub.Receive(ctx)
 		if err != nil {
+			if !known {
+				r.followed.failed()
+			}
 			return line.conn.cut(err)
+		}
+		if _, taken := message.(*redis.Subscription); taken && !known {
+			known = true
+			r.followed.confirmed()
+			confirmed()
 		}
 		r.received(message)
 	}

@@ -15,7 +15,7 @@ type redisFollowed struct {
 	live    map[string]*redisFollow // by pub/sub name
 	changed map[string]struct{}     // pub/sub names to subscribe to, or not any more
 	conn    *watchedConn            // what messages come through; nil while there is none
-	failing time.Time               // since when no connection can be made; zero: one could be
+	failing time.Time               // since when nothing can be subscribed to; zero: something could be
 	away    chan struct{}           // closed while that has gone on for awayAfter
 
 	wake chan struct{} // has room for one: something has changed
@@ -67,17 +67,24 @@ func (s *redisFollowed) takeChanged() (subscribe, unsubscribe []string) {
 	return subscribe, unsubscribe
 }
 
-// begin has a connection serve from now on: everything is to be subscribed to.
+// begin has a connection used from now on: everything is to be subscribed to.
 func (s *redisFollowed) begin(conn *watchedConn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.conn, s.failing = conn, time.Time{}
-	if isClosed(s.away) {
-		s.away = make(chan struct{})
-	}
+	s.conn = conn
 	s.changed = make(map[string]struct{}, len(s.live))
 	for name := range s.live {
 		s.changed[name] = struct{}{}
+	}
+}
+
+// confirmed says that a subscription was taken.
+func (s *redisFollowed) confirmed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failing = time.Time{}
+	if isClosed(s.away) {
+		s.away = make(chan struct{})
 	}
 }
 
@@ -87,7 +94,7 @@ func (s *redisFollowed) end() {
 	s.conn, s.changed = nil, nil
 }
 
-// failed says that no connection could be made.
+// failed says that no connection could be made, or none that took a subscription.
 func (s *redisFollowed) failed() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -84,13 +84,13 @@ func (r *Redis) Fork(ctx context.Context, channel string, last, lost ID) (Fork, 
 	case noWrites(err):
 		return Fork{Last: last, Lost: lost}, nil
 	case err != nil:
-		return Fork{}, unavailable(err)
+		return Fork{}, r.unavailable(err)
 	case len(values) == 0:
 		return Fork{}, nil
 	}
 	f, err := parseFork(values)
 	if err != nil {
-		return Fork{}, unavailable(err)
+		return Fork{}, r.unavailable(err)
 	}
 	return f, nil
 }

@@ -35,7 +35,7 @@ func (r *Redis) Heads(ctx context.Context, channels []string) ([]Head, error) {
 	for some := range slices.Chunk(channels, redisHeads) {
 		var err error
 		if heads, err = r.someHeads(ctx, heads, some); err != nil {
-			return nil, unavailable(err)
+			return nil, r.unavailable(err)
 		}
 	}
 	return heads, nil
@@ -66,7 +66,7 @@ func (r *Redis) someHeads(ctx context.Context, heads []Head, channels []string) 
 	}
 	for i, reply := range r.run(ctx, headsScript, calls, nil) {
 		values, err := reply.Slice()
-		if noWrites(err) || replyCode(err) == "WRONGTYPE" {
+		if noWrites(err) || wrongType(err) {
 			continue // what is stored counts; where nothing is, this channel has no head
 		}
 		if err != nil {
@@ -128,7 +128,7 @@ func (r *Redis) askMaster(ctx context.Context, ask func(redis.Pipeliner)) error 
 	pipe := r.client.Pipeline()
 	ask(pipe)
 	master := pipe.Do(ctx, "getex", redisKeys("").base())
-	_, _ = pipe.Exec(ctx)
+	exec(ctx, pipe)
 	if err := master.Err(); redis.HasErrorPrefix(err, "READONLY") {
 		return err
 	}
@@ -165,11 +165,11 @@ func (r *Redis) Range(ctx context.Context, channel string, q Query) (Page, error
 	reply := rangeScript.Run(ctx, r.client, call.keys, args...)
 	values, err := reply.Slice()
 	if err != nil {
-		return Page{}, unavailable(err)
+		return Page{}, r.unavailable(err)
 	}
 	page, err := parsePage(values, q.Backward)
 	if err != nil {
-		return Page{}, unavailable(err)
+		return Page{}, r.unavailable(err)
 	}
 	return page, nil
 }

@@ -29,7 +29,7 @@ func (r *Redis) Record(ctx context.Context, key string) ([]byte, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, r.unavailable(err)
 	}
 	return value, nil
 }
@@ -44,7 +44,7 @@ func (r *Redis) SwapRecord(ctx context.Context, key string, old, value []byte, l
 	defer r.calls.Done()
 	done, err := swapScript.Run(ctx, r.client, []string{recordKey(key)}, old, value, max(1, life.Milliseconds())).Int()
 	if err != nil {
-		return false, unavailable(err)
+		return false, r.unavailable(err)
 	}
 	return done == 1, nil
 }

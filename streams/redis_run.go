@@ -2,9 +2,8 @@ package streams
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -58,13 +57,24 @@ func (r *Redis) pipeline(ctx context.Context, calls []*scriptCall, replies []*re
 	if end != nil {
 		end(pipe)
 	}
-	// Each reply has its error.
-	_, _ = pipe.Exec(ctx)
+	exec(ctx, pipe)
+}
+
+// exec sends the pipeline. Each command has its error then: the library gives
+// them none when a new connection is refused.
+func exec(ctx context.Context, pipe redis.Pipeliner) {
+	commands, err := pipe.Exec(ctx)
+	if err == nil || slices.ContainsFunc(commands, func(c redis.Cmder) bool { return c.Err() != nil }) {
+		return
+	}
+	for _, c := range commands {
+		c.SetErr(err)
+	}
 }
 
 // scriptReply is the reply to a call, or ErrUnavailable when it certainly was
 // not run, or else ErrUnknownOutcome.
-func scriptReply(c *scriptCall, reply *redis.Cmd) ([]any, error) {
+func (r *Redis) scriptReply(c *scriptCall, reply *redis.Cmd) ([]any, error) {
 	// When a connection breaks, the library puts the error on the replies
 	// that had already been read, too. They are good nevertheless.
 	if values, ok := reply.Val().([]any); ok {
@@ -72,48 +82,9 @@ func scriptReply(c *scriptCall, reply *redis.Cmd) ([]any, error) {
 	}
 	err := reply.Err()
 	if !c.sent || refused(err) {
-		return nil, unavailable(err)
+		return nil, r.unavailable(err)
 	}
 	return nil, fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
 }
 
 func unavailable(err error) error { return fmt.Errorf("%w: %w", ErrUnavailable, err) }
-
-func isRedisReply(err error) bool {
-	var reply redis.Error
-	return errors.As(err, &reply)
-}
-
-// refused reports whether the server's answer says that it did nothing.
-func refused(err error) bool {
-	switch replyCode(err) {
-	case "BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MOVED", "ASK", "NOAUTH", "NOPERM",
-		"NOSCRIPT", "READONLY", "REFUSED", "TRYAGAIN", "WRONGPASS", "WRONGTYPE":
-		return true
-	}
-	return noWrites(err)
-}
-
-// noWrites reports whether the server's answer says that it can be read and
-// takes no writes for now.
-func noWrites(err error) bool {
-	switch replyCode(err) {
-	case "MISCONF", "NOREPLICAS", "OOM":
-		return true
-	}
-	return false
-}
-
-// replyCode is the first word of the server's answer, "" for other errors.
-// Redis 6 wraps what a script met in a sentence of its own.
-func replyCode(err error) string {
-	if !isRedisReply(err) {
-		return ""
-	}
-	text := err.Error()
-	if _, inner, ok := strings.Cut(text, ": -"); ok {
-		text = inner
-	}
-	code, _, _ := strings.Cut(strings.TrimPrefix(text, "-"), " ")
-	return code
-}

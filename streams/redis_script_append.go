@@ -73,7 +73,9 @@ while ARGV[at] do
   local answer
   if print ~= '' then
     key = key + 1
-    local was, of = string.match(redis.call('GET', KEYS[key]) or '', '^(%S+) (%S+)$')
+    local stored = redis.pcall('GET', KEYS[key])
+    if type(stored) == 'table' then return failed(stored) end
+    local was, of = string.match(stored or '', '^(%S+) (%S+)$')
     if was then answer, repeated = of == print and was or 'reused', true end
   end
   if not answer then

@@ -36,11 +36,11 @@ func (r *Redis) Stored(ctx context.Context, l Listing) (Stored, error) {
 	defer r.calls.Done()
 	names, cursor, err := r.scanHeads(ctx, l, cursor)
 	if err != nil {
-		return Stored{}, unavailable(err)
+		return Stored{}, r.unavailable(err)
 	}
 	page := Stored{}
 	if page.Channels, err = r.describe(ctx, names); err != nil {
-		return Stored{}, unavailable(err)
+		return Stored{}, r.unavailable(err)
 	}
 	if cursor != 0 {
 		page.Next = strconv.FormatUint(cursor, 10)
@@ -98,7 +98,7 @@ func (r *Redis) describe(ctx context.Context, names []string) (found []StoredCha
 		k := redisKeys(name)
 		heads[i], lengths[i] = pipe.Get(ctx, k.head()), pipe.XLen(ctx, k.log())
 	}
-	_, _ = pipe.Exec(ctx) // each reply has its error
+	exec(ctx, pipe)
 	for i, name := range names {
 		if err := cmp.Or(failure(heads[i]), failure(lengths[i])); err != nil {
 			return nil, err
@@ -115,7 +115,7 @@ func (r *Redis) describe(ctx context.Context, names []string) (found []StoredCha
 // else than the hub's.
 func failure(reply redis.Cmder) error {
 	err := reply.Err()
-	if errors.Is(err, redis.Nil) || replyCode(err) == "WRONGTYPE" {
+	if errors.Is(err, redis.Nil) || wrongType(err) {
 		return nil
 	}
 	return err
