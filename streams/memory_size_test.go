@@ -2,6 +2,7 @@ package streams
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -14,6 +15,7 @@ func TestMemoryCountsWhatItTakes(t *testing.T) {
 		draft            Draft
 	}{
 		"channels of one event":  {30_000, 30_000, Draft{Data: []byte("{}")}},
+		"channels of long names": {30_000, 30_000, Draft{Data: []byte("{}"), From: strings.Repeat("x", 90)}},
 		"channels of ten events": {3_000, 30_000, Draft{Data: []byte("{}")}},
 		"events":                 {10, 30_000, Draft{Data: make([]byte, 300)}},
 		"keys":                   {10, 30_000, Draft{Data: []byte("{}"), Key: "a key of thirty bytes or so: ", Ephemeral: true}},
@@ -29,7 +31,7 @@ func TestMemoryCountsWhatItTakes(t *testing.T) {
 					d.Key = fmt.Sprint(d.Key, i)
 				}
 				keep := Retention{Count: full.drafts, Age: time.Hour}
-				if _, err := m.Append(t.Context(), fmt.Sprint("room:", i%full.channels), keep, []Draft{d}); err != nil {
+				if _, err := m.Append(t.Context(), fmt.Sprint("room:", full.draft.From, i%full.channels), keep, []Draft{d}); err != nil {
 					t.Fatal(err)
 				}
 			}

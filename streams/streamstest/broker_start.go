@@ -119,7 +119,11 @@ func testRewind(f fixture) {
 	if r := f.starts(b, streams.Rewind(3)); r.at != f.head("a").Base || len(r.events) > 0 {
 		f.Fatalf("%d events, at %v", len(r.events), r.at)
 	}
-	f.publish(b, "a", numbers(0, 20)...)
+	last := f.publish(b, "a", numbers(0, 20)...)[19]
+	f.eventually("the node to hear of it", func() bool {
+		c, followed := b.Channel("a")
+		return !followed || c.Last == last
+	})
 	for _, n := range []int{1, 7, 19, 20, 21, 1000} {
 		r := f.starts(b, streams.Rewind(n))
 		f.noGap(r)
