@@ -5,7 +5,7 @@ import "time"
 // doubt is what a subscription needs while it is not known where its position
 // stands, and of a gap that is still to be told. Few have one, none for long.
 type doubt struct {
-	gap        *Gap // to be told before anything else
+	gap        *Gap // to be told before anything else, with what follows it
 	verdict    verdict
 	logEnd     ID     // where the log ended at the verdict
 	asked      uint64 // the tail's end when the log was asked for it
@@ -38,6 +38,15 @@ func (s *Subscription) judge(v verdict, asked uint64, logEnd ID) {
 		s.doubt = new(doubt)
 	}
 	s.doubt.verdict, s.doubt.asked, s.doubt.logEnd = v, asked, logEnd
+}
+
+// untold is the gap that is still to be told. It waits for what follows it:
+// told by itself it would name an event that may be gone when it is read.
+func (s *Subscription) untold() *Gap {
+	if s.doubt == nil {
+		return nil
+	}
+	return s.doubt.gap
 }
 
 // takeVerdict returns what the log said, which holds for one look.

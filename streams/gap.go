@@ -11,6 +11,32 @@ type Gap struct {
 	Reason  Reason // why
 }
 
+// with is the gap together with one that follows it directly, nil if none does,
+// and then the events.
+func (g *Gap) with(next *Gap, events []*Event) *Gap {
+	all := *g
+	all.Resumed = ID{}
+	for _, e := range events {
+		if !e.Ephemeral() {
+			all.Resumed = e.ID
+			break
+		}
+	}
+	if next == nil {
+		return &all
+	}
+	all.Last = next.Last
+	if all.Missed == MissedUnknown || next.Missed == MissedUnknown {
+		all.Missed = MissedUnknown
+	} else {
+		all.Missed += next.Missed
+	}
+	if all.Reason == Trimmed {
+		all.Reason = next.Reason
+	}
+	return &all
+}
+
 // MissedUnknown is the Missed of a gap whose size cannot be known.
 const MissedUnknown = -1
 

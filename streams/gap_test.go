@@ -2,6 +2,7 @@ package streams
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -118,6 +119,38 @@ func TestExpiredGap(t *testing.T) {
 		}
 		if back, err := b.Before(t.Context(), "a", ID{}, 10, 1000); err != nil || len(back.Events) > 0 || back.Position != ids[3] {
 			t.Fatalf("%+v, %v", back, err)
+		}
+	})
+}
+
+// TestResumedIsNotOvertaken: a gap was told and not delivered, or found at the
+// start, and by the time it is told (again) what was to follow it is gone, too.
+func TestResumedIsNotOvertaken(t *testing.T) {
+	inBubble(t, BrokerOptions{TailEvents: 1}, func(t *testing.T, b *Broker, log *frail) {
+		ids := publish(t, b, "1", "2", "3", "4", "5", "6")
+		trim := func(n int) { log.tamper(func(c *memoryChannel) { c.drop(n) }) }
+		trim(2)
+		since, sinceSignal := subscribe(t, b, Since(ids[0].Time()))
+		s, signal := subscribe(t, b, After(ids[0]))
+		s.Next(nil, 1)
+		synctest.Wait()
+		first := s.Next(nil, 1<<20)
+		want := Gap{Channel: "a", After: ids[0], Last: ids[1], Resumed: ids[2], Missed: 1, Reason: Trimmed}
+		if first.Gap == nil || *first.Gap != want {
+			t.Fatalf("%+v, want %+v", first.Gap, want)
+		}
+		s.Seek(first.From, first.Gap)
+		trim(2)
+		time.Sleep(3 * tailSweepEvery) // no page at hand has them any more
+		_, gaps := drain(s, signal)
+		want = Gap{Channel: "a", After: ids[0], Last: ids[3], Resumed: ids[4], Missed: 3, Reason: Trimmed}
+		if len(gaps) != 1 || gaps[0] != want {
+			t.Fatalf("%+v, want %+v", gaps, want)
+		}
+		_, gaps = drain(since, sinceSignal)
+		want = Gap{Channel: "a", Last: ids[3], Resumed: ids[4], Missed: MissedUnknown, Reason: Trimmed}
+		if len(gaps) != 1 || gaps[0] != want {
+			t.Fatalf("%+v, want %+v", gaps, want)
 		}
 	})
 }

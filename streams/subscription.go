@@ -91,12 +91,12 @@ func (s *Subscription) Next(dst []*Event, bytes int) Batch {
 	case s.behind:
 	case c.awaits(s):
 		b.Current = true
-	case s.doubt != nil && s.doubt.gap != nil:
-		b.Gap = s.doubt.gap
-		s.endDoubt()
-		s.due.Store(true)
 	default:
+		untold := s.untold()
 		s.advance(&b, bytes)
+		if untold != nil && s.doubt == nil {
+			b.Gap = untold.with(b.Gap, b.Events[len(dst):])
+		}
 	}
 	b.Position = s.position
 	if s.resuming && (b.Current || b.Gap != nil || s.position != b.From) {
