@@ -46,6 +46,7 @@ func (f *feed) deliver(w *worker) {
 	out, ready := f.outlet.(readyOutlet)
 	if !ready {
 		f.left, f.owed = bytes.Clone(w.buffer), live(w.segments)
+		f.keepsLeft(false)
 		f.finish(f.outlet.(waitingOutlet))
 		return
 	}
@@ -84,6 +85,9 @@ func (f *feed) writeLeft() bool {
 	case err != nil:
 		f.end()
 	case len(f.left) > 0:
+		f.mu.Lock()
+		f.unsent = min(f.unsent, len(f.left))
+		f.mu.Unlock()
 		f.awaitWritable(out)
 	default:
 		f.leftGone()
@@ -96,6 +100,11 @@ func (f *feed) writeLeft() bool {
 func (f *feed) leftGone() {
 	f.worker.tally.count(f.owed)
 	f.left, f.owed = nil, 0
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.unsent = 0
+	f.controlGone()
+	f.wakeSenders()
 }
 
 // awaitWritable has the feed delivered to again when its peer has taken
@@ -133,27 +142,38 @@ func (f *feed) gather(w *worker) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	w.begin()
-	if len(f.control) > 0 {
-		w.buffer = append(w.buffer, f.control...)
-		w.segments = append(w.segments, segment{end: len(w.buffer)})
-		f.control = nil
-		f.wakeSenders()
+	limit := maxWrite
+	if _, waits := f.outlet.(waitingOutlet); waits {
+		limit = maxWaitingWrite
 	}
-	if !f.closing {
-		f.gatherEvents(w)
+	f.gatherControl(w, limit)
+	switch {
+	case len(f.control) > 0: // an answer may be long, and other feeds want their turn
+		f.state.Store(again)
+	case !f.closing:
+		f.gatherEvents(w, limit)
+	}
+}
+
+func (f *feed) gatherControl(w *worker, limit int) {
+	n := min(len(f.control), limit)
+	if n == 0 {
+		return
+	}
+	w.buffer = append(w.buffer, f.control[:n]...)
+	w.segments = append(w.segments, segment{end: n})
+	f.flying = true
+	if f.control = f.control[n:]; len(f.control) == 0 {
+		f.control = nil
 	}
 }
 
 // gatherEvents asks the subscriptions in turn, another one first each time:
 // a busy channel that fills every write must not keep a quiet one waiting.
-func (f *feed) gatherEvents(w *worker) {
-	limit := maxWrite
-	if _, waits := f.outlet.(waitingOutlet); waits {
-		limit = maxWaitingWrite
-	}
+func (f *feed) gatherEvents(w *worker, limit int) {
 	f.turn++
 	for i := range f.subs {
-		s := f.subs[(f.turn+uint32(i))%uint32(len(f.subs))]
+		s := f.subs[(int(f.turn)+i)%len(f.subs)]
 		if !s.Due() {
 			continue
 		}
@@ -212,6 +232,7 @@ func (f *feed) giveBack(w *worker, n int) {
 	}
 	w.tally.count(live(w.segments[:cut]))
 	f.left, f.owed = bytes.Clone(w.buffer[n:w.segments[cut].end]), live(w.segments[cut:cut+1])
+	f.keepsLeft(w.segments[cut].sub != nil)
 	for i := len(w.segments) - 1; i > cut; i-- {
 		s := w.segments[i]
 		s.sub.Seek(s.from, s.gap)
@@ -232,6 +253,7 @@ func live(segments []segment) (n int32) {
 // delivered goes on after everything gathered went out.
 func (f *feed) delivered() {
 	f.mu.Lock()
+	f.controlGone()
 	done := f.parting && len(f.control) == 0 || f.ended
 	f.mu.Unlock()
 	if done {

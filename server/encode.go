@@ -140,6 +140,30 @@ func appendEnvelope(b []byte, e *streams.Event, channel string) []byte {
 	return append(b, '}')
 }
 
+// envelopeSize is what appendEnvelope appends at most, and the comma after it.
+func envelopeSize(e *streams.Event, channel string) int {
+	const names = 192 // the members' names, ID, time and punctuation
+	size := names + len(channel) + jsonStringSize(e.Type) + jsonStringSize(e.From)
+	if e.Text {
+		return size + jsonStringSize(e.Data)
+	}
+	return size + len(e.Data)
+}
+
+// jsonStringSize is what appendJSONString makes of a string at most.
+func jsonStringSize[T string | []byte](s T) int {
+	size := len(s) + 2
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < ' ':
+			size += 5 // \u0001
+		case c == '"' || c == '\\':
+			size++
+		}
+	}
+	return size
+}
+
 // appendGap appends the gap as the JSON object of protocol.md; typed puts the
 // "type" of a WebSocket message first.
 func appendGap(b []byte, g *streams.Gap, typed bool) []byte {

@@ -21,7 +21,8 @@ type feed struct {
 	ended     bool
 	final     bool // its peer was told not to come again
 	mu        sync.Mutex
-	turn      uint32 // of the subscription that is asked first; guarded by mu, as are control and subs
+	turn      uint16 // of the subscription that is asked first; guarded by mu, as are flying, control and subs
+	flying    bool   // some of control was gathered and is not written yet
 	owed      int32  // events in left, which count once it is gone
 	control   []byte // the hub's own frames, which go before events
 	subs      []*streams.Subscription
@@ -41,7 +42,10 @@ type feed struct {
 
 	// Guarded by mu.
 	claims   *auth.Claims
-	drained  *sync.Cond  // told when control went out, nil while nobody waits
+	drained  *sync.Cond  // told when control or what was left went out, nil while nobody waits
+	queued   int         // bytes that were ever queued in control
+	gone     int         // those of them that went out
+	unsent   int         // bytes of an event that are left
 	endBy    time.Time   // when a closing feed ends whatever its peer does
 	held     bool        // by a publish whose outcome the peer is to learn
 	warned   bool        // that the token expires
@@ -107,7 +111,7 @@ func (f *feed) rest() {
 func (f *feed) subscribe(s *streams.Subscription, announce []byte) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.awaitRoom()
+	f.awaitRoom(len(announce))
 	if !f.queue(announce) {
 		return false
 	}
@@ -129,7 +133,7 @@ func (f *feed) carry(subs ...*streams.Subscription) {
 func (f *feed) unsubscribe(channel string, announce []byte) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.awaitRoom()
+	f.awaitRoom(len(announce))
 	for i, s := range f.subs {
 		if s.Channel() == channel {
 			f.subs = append(f.subs[:i:i], f.subs[i+1:]...)

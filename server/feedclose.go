@@ -37,10 +37,13 @@ func (f *feed) saidFinal() bool {
 func (f *feed) hold() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.awaitRoom()
+	f.awaitRoom(maxOutcome)
 	f.held = !f.closing && !f.ended
 	return f.held
 }
+
+// maxOutcome is more than what a publish is answered with.
+const maxOutcome = 1 << 10
 
 // letGo queues a last frame, and closes the feed if that was put off.
 func (f *feed) letGo(frame []byte) {

@@ -5,9 +5,10 @@ import "sync"
 // What the hub itself says to a peer, answers among it, waits here until the
 // feed's next delivery.
 
-// maxControl bounds the hub's own frames that wait for a slow peer: answers to
-// its own messages, so whoever asks for more waits until it has taken these.
-const maxControl = 256 << 10
+// maxControl bounds what waits for a slow peer, the hub's own frames and the
+// rest of an event together: these are answers to its own messages, so whoever
+// asks for more waits until it has taken them. One that is longer goes alone.
+const maxControl = 64 << 10
 
 // send queues a frame of the hub's own. While a slow peer has not taken the
 // ones before, the caller, who serves that peer alone, waits. It reports false
@@ -15,14 +16,44 @@ const maxControl = 256 << 10
 func (f *feed) send(frame []byte) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.awaitRoom()
+	f.awaitRoom(len(frame))
 	return f.queue(frame)
 }
 
-// awaitRoom waits, with f.mu held, until the peer has taken enough of the
-// hub's own frames. Only the goroutine that serves that peer may call it.
-func (f *feed) awaitRoom() {
-	for len(f.control) > maxControl && !f.closing && !f.ended {
+// sendWhole is send for an answer that is to be taken before the peer is asked
+// for more: it returns when all of a long one went out.
+func (f *feed) sendWhole(frame []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.awaitRoom(len(frame))
+	if f.queue(frame) && len(frame) > maxControl {
+		end := f.queued
+		f.await(func() bool { return f.gone >= end })
+	}
+}
+
+// awaitTaken waits until there is room for another answer.
+func (f *feed) awaitTaken() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.awaitRoom(maxOutcome)
+}
+
+// awaitRoom waits, with f.mu held, until the peer has taken so much that as many
+// bytes more may wait for it. Only the goroutine that serves that peer may call
+// it.
+func (f *feed) awaitRoom(n int) {
+	f.await(func() bool { return f.hasRoom(n) })
+}
+
+func (f *feed) hasRoom(n int) bool {
+	waiting := f.queued - f.gone + f.unsent
+	return waiting == 0 || waiting+n <= maxControl
+}
+
+// await waits, with f.mu held, until that is so or the feed is closing.
+func (f *feed) await(so func() bool) {
+	for !so() && !f.closing && !f.ended {
 		if f.drained == nil {
 			f.drained = sync.NewCond(&f.mu)
 		}
@@ -34,7 +65,7 @@ func (f *feed) awaitRoom() {
 func (f *feed) offer(frame []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.control) <= maxControl {
+	if f.hasRoom(len(frame)) {
 		f.queue(frame)
 	}
 }
@@ -44,8 +75,32 @@ func (f *feed) queue(frame []byte) bool {
 		return false
 	}
 	f.control = append(f.control, frame...)
+	f.queued += len(frame)
 	f.schedule()
 	return true
+}
+
+// controlGone says that of control nothing is under way: what is not in it any
+// more went out.
+func (f *feed) controlGone() {
+	if f.flying {
+		f.flying = false
+		f.gone = f.queued - len(f.control)
+		f.wakeSenders()
+	}
+}
+
+// keepsLeft takes note of what is left of a delivery: it counts by itself unless
+// the hub's own frames are in it, which count until all of them are gone.
+func (f *feed) keepsLeft(ofEvent bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if ofEvent {
+		f.controlGone()
+	}
+	if !f.flying {
+		f.unsent = len(f.left)
+	}
 }
 
 func (f *feed) wakeSenders() {

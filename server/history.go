@@ -27,14 +27,18 @@ func (s *Server) answerPage(c echo.Context, query url.Values, claims *auth.Claim
 		return err
 	}
 	defer end()
-	page, err := s.readPage(ctx, channel, q)
+	page, held, err := s.readPage(ctx, claims, channel, q)
+	defer held.leave()
 	if err == nil {
 		err = s.stillHolds(claims)
 	}
 	if err != nil {
 		return err
 	}
-	return answer(c, http.StatusOK, append(page.appendMembers([]byte{'{'}, channel), '}'))
+	b := append(make([]byte, 0, page.encodedSize()), '{')
+	b = append(page.appendMembers(b, channel), '}')
+	held.shrink(len(b))
+	return answer(c, http.StatusOK, b)
 }
 
 // waitWithin ends a wait with the token that it was allowed by.
@@ -67,28 +71,35 @@ func (s *Server) beginPoll(c echo.Context, claims *auth.Claims, q pageQuery) (ct
 }
 
 // readPage reads a page of a channel's history, waiting for its first event
-// if the query says so.
-func (s *Server) readPage(ctx context.Context, channel string, q pageQuery) (*historyPage, error) {
+// if the query says so. The caller leaves the room that it takes.
+func (s *Server) readPage(ctx context.Context, claims *auth.Claims, channel string, q pageQuery) (*historyPage, *room, error) {
 	if !q.from {
-		return s.readBack(ctx, channel, q)
+		return s.readBack(ctx, claims, channel, q)
 	}
-	reader, err := s.newPager(ctx, []string{channel}, beginning{other: q.start})
+	reader, err := s.newPager(ctx, claims.Publisher(), []string{channel}, beginning{other: q.start})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer reader.close()
-	pages, err := reader.read(ctx, q.limit, q.wait)
+	pages, held, err := reader.read(ctx, q.limit, q.wait)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return pages[0], nil
+	return pages[0], held, nil
 }
 
 // readBack reads the newest events, or those before a position.
-func (s *Server) readBack(ctx context.Context, channel string, q pageQuery) (*historyPage, error) {
+func (s *Server) readBack(ctx context.Context, claims *auth.Claims, channel string, q pageQuery) (*historyPage, *room, error) {
+	held, err := s.answers.enter(ctx, claims.Publisher())
+	if err != nil {
+		return nil, nil, err
+	}
 	back, err := s.broker.Before(ctx, channel, q.before, q.limit, maxPageBytes)
 	if err != nil {
-		return nil, err
+		held.leave()
+		return nil, nil, err
 	}
-	return &historyPage{events: back.Events, last: back.Position, gap: back.Gap, more: back.More}, nil
+	page := &historyPage{events: back.Events, last: back.Position, gap: back.Gap, more: back.More}
+	page.keepNewest(channel)
+	return page, held, nil
 }

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"slices"
+
 	"runnel/streams"
 )
 
@@ -10,11 +12,30 @@ type historyPage struct {
 	last   streams.ID // the position after it
 	gap    *streams.Gap
 	more   bool // there is more in that direction
-	size   int
+	size   int  // of the events as they are encoded, at most
 	atEnd  bool // nothing follows for now
 }
 
 func (p *historyPage) empty() bool { return p.gap == nil && len(p.events) == 0 }
+
+// keepNewest measures the events, and drops the oldest if they are too many
+// bytes.
+func (p *historyPage) keepNewest(channel string) {
+	for i, e := range slices.Backward(p.events) {
+		size := envelopeSize(e, channel)
+		if p.size > 0 && p.size+size > maxPageBytes {
+			p.events, p.more = p.events[i+1:], true
+			return
+		}
+		p.size += size
+	}
+}
+
+// encodedSize is what a page takes as JSON at most.
+func (p *historyPage) encodedSize() int { return p.size + pageOverhead }
+
+// pageOverhead is what a page has beside its events, with a gap and names.
+const pageOverhead = 1 << 10
 
 // appendMembers appends the members of the JSON page of protocol.md.
 func (p *historyPage) appendMembers(b []byte, channel string) []byte {
@@ -35,7 +56,7 @@ func (p *historyPage) appendEvents(b []byte, channel string) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = append(b, envelope(e, channel)...)
+		b = appendEnvelope(b, e, channel) // a form would be kept for as long as the event
 	}
 	return b
 }

@@ -16,35 +16,46 @@ import (
 // that return together share the reading, and waiting is the same question.
 type pager struct {
 	server *Server
+	user   string // who asks
 	subs   []*streams.Subscription
 	signal streams.Signal
 }
 
 // newPager subscribes to the channels. The caller closes the pager.
-func (s *Server) newPager(ctx context.Context, channels []string, start beginning) (*pager, error) {
+func (s *Server) newPager(ctx context.Context, user string, channels []string, start beginning) (*pager, error) {
 	signal := streams.NewSignal()
 	subs, err := s.subscribeAll(ctx, channels, start, signal)
 	if err != nil {
 		return nil, err
 	}
-	return &pager{server: s, subs: subs, signal: signal}, nil
+	return &pager{server: s, user: user, subs: subs, signal: signal}, nil
 }
 
 func (p *pager) close() { closeAll(p.subs) }
 
 // read returns a page per channel with at most limit events in all. If there
-// is nothing it waits that long for something, or until the node drains.
-func (p *pager) read(ctx context.Context, limit int, wait time.Duration) ([]*historyPage, error) {
-	pages := make([]*historyPage, len(p.subs))
+// is nothing it waits that long for something, or until the node drains. The
+// caller leaves the room that they take.
+func (p *pager) read(ctx context.Context, limit int, wait time.Duration) (pages []*historyPage, held *room, err error) {
+	pages = make([]*historyPage, len(p.subs))
 	for i, sub := range p.subs {
 		pages[i] = &historyPage{last: sub.Position()}
 	}
 	over := time.NewTimer(wait)
 	defer over.Stop()
 	for {
+		if held == nil {
+			if held, err = p.server.answers.enter(ctx, p.user); err != nil {
+				return nil, nil, err
+			}
+		}
 		current, left := p.fill(pages, limit)
 		if current && (left == 0 || wait == 0 || !allEmpty(pages)) {
-			return pages, nil
+			return pages, held, nil
+		}
+		if allEmpty(pages) {
+			held.leave() // waiting takes none
+			held = nil
 		}
 		expired := over.C
 		if !current {
@@ -53,14 +64,15 @@ func (p *pager) read(ctx context.Context, limit int, wait time.Duration) ([]*his
 		select {
 		case <-p.signal:
 		case <-expired:
-			return pages, nil
+			return pages, held, nil
 		case <-p.server.hub.draining:
 			for _, page := range pages {
 				page.more = page.more || !page.atEnd
 			}
-			return pages, nil
+			return pages, held, nil
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			held.leave()
+			return nil, nil, ctx.Err()
 		}
 	}
 }
@@ -69,26 +81,28 @@ func (p *pager) read(ctx context.Context, limit int, wait time.Duration) ([]*his
 // known if there is more, and how many events may still be taken.
 func (p *pager) fill(pages []*historyPage, limit int) (current bool, left int) {
 	current, left = true, limit
+	bytes := maxPageBytes
 	for _, page := range pages {
 		left -= len(page.events)
+		bytes -= page.size
 	}
 	for i, sub := range p.subs {
 		for sub.Due() && !pages[i].more {
-			left -= pages[i].take(sub, left)
+			had := pages[i].size
+			left -= pages[i].take(sub, left, bytes)
+			bytes -= pages[i].size - had
 		}
 		current = current && (pages[i].more || pages[i].atEnd)
 	}
 	return current, left
 }
 
-// take adds what comes next, up to left events, and returns how many that
-// were. A page ends before a further gap. One that is full only looks whether
+// take adds what comes next, up to left events and so many bytes as they are
+// encoded, and returns how many events that were; an answer's first one always
+// fits. A page ends before a further gap. One that is full only looks whether
 // there is more; ephemeral events are not.
-func (p *historyPage) take(sub *streams.Subscription, left int) (taken int) {
-	if p.size >= maxPageBytes {
-		left = 0
-	}
-	batch := sub.Next(nil, max(1, maxPageBytes-p.size))
+func (p *historyPage) take(sub *streams.Subscription, left, bytes int) (taken int) {
+	batch := sub.Next(nil, max(1, bytes))
 	if batch.Gap != nil && !p.empty() {
 		sub.Seek(batch.From, batch.Gap)
 		p.more = true
@@ -99,15 +113,18 @@ func (p *historyPage) take(sub *streams.Subscription, left int) (taken int) {
 	}
 	p.atEnd = batch.Current
 	for _, e := range batch.Events {
-		if taken == left && e.Ephemeral() {
+		size := envelopeSize(e, sub.Channel())
+		full := taken == left || size > bytes && bytes < maxPageBytes
+		if full && e.Ephemeral() {
 			continue
 		}
-		if taken == left {
+		if full {
 			p.more, p.atEnd = true, false
 			return taken
 		}
 		taken++
-		p.size += e.Size()
+		bytes -= size
+		p.size += size
 		p.events = append(p.events, e)
 		if !e.Ephemeral() {
 			p.last = e.ID
@@ -144,24 +161,31 @@ func (s *Server) answerPages(c echo.Context, query url.Values, claims *auth.Clai
 		return err
 	}
 	defer end()
-	reader, err := s.newPager(ctx, channels, start)
+	reader, err := s.newPager(ctx, claims.Publisher(), channels, start)
 	if err != nil {
 		return err
 	}
 	defer reader.close()
-	pages, err := reader.read(ctx, q.limit, q.wait)
+	pages, held, err := reader.read(ctx, q.limit, q.wait)
+	defer held.leave()
 	if err == nil {
 		err = s.stillHolds(claims)
 	}
 	if err != nil {
 		return err
 	}
-	return answer(c, http.StatusOK, appendPages(pages, channels))
+	b := appendPages(pages, channels)
+	held.shrink(len(b))
+	return answer(c, http.StatusOK, b)
 }
 
 func appendPages(pages []*historyPage, channels []string) []byte {
 	var cursor streams.Cursor
-	b, gaps, more := []byte(`{"events":[`), []byte(nil), false
+	size := 0
+	for _, page := range pages {
+		size += page.encodedSize()
+	}
+	b, gaps, more := append(make([]byte, 0, size+streams.MaxCursorLength), `{"events":[`...), []byte(nil), false
 	for i, page := range pages {
 		cursor.Set(channels[i], page.last)
 		more = more || page.more

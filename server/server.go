@@ -82,6 +82,7 @@ type Server struct {
 	addresses  *clientAddresses
 	admissions *admissions
 	requests   *requests
+	answers    *answers
 	metrics    *metrics
 	meter      meter
 	outages    rate.Sometimes // for log lines
@@ -105,7 +106,7 @@ func New(c Config) (*Server, error) {
 		node: c.Node, version: c.Version, store: c.Store, started: time.Now(),
 		limits: c.Limits, drainOver: c.Drain, page: c.Page,
 		adminElsewhere: c.AdminElsewhere, reconnects: c.Reconnects,
-		admissions: newAdmissions(c.Limits), requests: newRequests(c.Limits),
+		admissions: newAdmissions(c.Limits), requests: newRequests(c.Limits), answers: newAnswers(),
 		outages: rate.Sometimes{Interval: time.Second},
 	}
 	if c.CompressFrom > 0 {

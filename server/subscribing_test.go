@@ -28,7 +28,7 @@ func TestPollsDoNotWaitForTheLog(t *testing.T) {
 		s, began := &Server{broker: broker}, time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), historyWait+maxPoll)
 		defer cancel()
-		_, err := s.newPager(ctx, []string{"a", "b"}, beginning{})
+		_, err := s.newPager(ctx, "", []string{"a", "b"}, beginning{})
 		if took := time.Since(began); !errors.Is(err, streams.ErrUnavailable) || took != followWait {
 			t.Errorf("%v after %v", err, took)
 		}

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -103,16 +104,26 @@ func (v *conversation) doHistory(m *message) error {
 	}
 	ctx, cancel := context.WithTimeout(v.feed.hub.ctx, historyWait)
 	defer cancel()
-	page, err := v.server.readPage(ctx, m.channel, q)
+	page, held, err := v.server.readPage(ctx, v.claims, m.channel, q)
+	defer held.leave()
 	if err != nil {
 		return err
 	}
-	v.reply("history", m.ref, func(b []byte) []byte {
+	b := frame("history", m.ref, func(b []byte) []byte {
+		b = slices.Grow(b, page.encodedSize())
 		b = appendJSONString(append(b, `,"channel":`...), m.channel)
 		return page.appendMembers(append(b, ','), m.channel)
 	})
+	held.shrink(len(b))
+	late := time.AfterFunc(v.server.limits.AnswerWait, func() { v.close(errNotTaken) })
+	defer late.Stop()
+	v.feed.sendWhole(b)
 	return nil
 }
+
+// errNotTaken closes a peer that has an answer held for too long, as a request's
+// connection is.
+var errNotTaken = fault(codeUnavailable, "the answer was not taken in time; ask for less at once")
 
 // frame makes a message of the hub's: its type, the ref it answers, and what
 // members appends.

@@ -210,6 +210,7 @@ func (v *conversation) hear() error {
 	if v.feed.isClosing() {
 		return v.socket.hearOut()
 	}
+	v.feed.awaitTaken() // or there is no room for an answer
 	// It ends with the feed, which closes what is read from. A context would be
 	// set up and taken down for every frame.
 	kind, data, err := v.conn.Read(context.Background())
