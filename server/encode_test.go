@@ -234,7 +234,19 @@ func FuzzEnvelope(f *testing.F) {
 }
 
 func TestFormsAreEncodedOnce(t *testing.T) {
-	e := &streams.Event{ID: testID, Data: []byte("1")}
+	n := startNode(t, demo)
+	sub, err := n.broker.Subscribe(t.Context(), "c", streams.Now(), streams.NewSignal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sub.Close()
+	publishNumbers(t, n, "c", 0, 1)
+	var e *streams.Event // as the tail holds it
+	eventually(t, "the event comes", func() bool {
+		for _, e = range sub.Next(nil, 1).Events {
+		}
+		return e != nil
+	})
 	block, frame := sseBlock(e), wsFrame(e, "c")
 	if &block[0] != &sseBlock(e)[0] || &frame[0] != &wsFrame(e, "c")[0] {
 		t.Error("encoded again")

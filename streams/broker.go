@@ -20,7 +20,8 @@ type Broker struct {
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
 
-	held      atomic.Int64  // bytes in tails and pages
+	held      atomic.Int64  // bytes in tails and pages, encoded forms too
+	crowded   atomic.Bool   // there was no room for a form
 	paged     atomic.Int64  // bytes in pages alone
 	reads     chan struct{} // slots for pages in flight
 	sweeps    chan struct{} // asks for a sweep before its time
@@ -167,6 +168,21 @@ func signal(c chan<- struct{}) {
 	case c <- struct{}{}:
 	default:
 	}
+}
+
+// takesForm counts a form that an event is to keep, or says that there is no
+// room for it.
+func (b *Broker) takesForm(n int) bool {
+	switch {
+	case b == nil:
+		return false
+	case b.held.Add(int64(n)) <= b.options.Memory:
+		return true
+	}
+	b.held.Add(-int64(n))
+	b.crowded.Store(true)
+	b.sweepSoon()
+	return false
 }
 
 func (b *Broker) overBudget() bool { return b.held.Load() > b.options.Memory }

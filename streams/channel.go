@@ -44,7 +44,7 @@ var begun = func() chan struct{} {
 }()
 
 func newChannel(name string, b *Broker) *channel {
-	c := &channel{name: name, broker: b, ready: make(chan struct{})}
+	c := &channel{name: name, broker: b, ready: make(chan struct{}), tail: tail{holder: b}}
 	c.stir()
 	return c
 }
@@ -137,7 +137,7 @@ func (c *channel) settle() {
 func (c *channel) account() {
 	if c.gone {
 		c.tail.drop(len(c.tail.events))
-		c.pages = nil
+		c.forgetPages(len(c.pages))
 	}
 	paged := 0
 	for _, p := range c.pages {

@@ -16,21 +16,41 @@ type Event struct {
 	From    string // the publishing user, "" if there was none
 	Exclude string // the connection that does not get it, "" for none
 
-	forms [Forms]atomic.Pointer[[]byte]
+	forms  [Forms]atomic.Pointer[[]byte]
+	holder *Broker // has it in a tail or a page; nil: nobody, and no form is kept
 }
 
 // Forms is how many wire formats an event can keep encoded.
 const Forms = 3
 
-// Form returns the event encoded in the wire format of that number, calling
-// encode the first time only: what a thousand connections write is made once.
+// Form returns the event encoded in the wire format of that number. While a
+// tail or a page holds the event, and the broker's budget has room for it, it
+// calls encode the first time only: what a thousand connections write is made
+// once.
 func (e *Event) Form(number int, encode func(*Event) []byte) []byte {
-	if b := e.forms[number].Load(); b != nil {
-		return *b
+	slot := &e.forms[number]
+	kept := slot.Load()
+	if kept != nil && kept != &letGo {
+		return *kept
 	}
 	b := encode(e)
-	e.forms[number].Store(&b)
+	if kept == nil && e.holder.takesForm(len(b)) && !slot.CompareAndSwap(nil, &b) {
+		e.holder.held.Add(-int64(len(b))) // somebody else was faster
+	}
 	return b
+}
+
+// letGo stands where no form is to be kept any more.
+var letGo []byte
+
+// letGo gives the forms back to the budget. Whoever still has the event encodes
+// it for itself.
+func (e *Event) letGo() {
+	for i := range e.forms {
+		if kept := e.forms[i].Swap(&letGo); kept != nil && kept != &letGo {
+			e.holder.held.Add(-int64(len(*kept)))
+		}
+	}
 }
 
 // Ephemeral reports whether the event was delivered live only.

@@ -75,10 +75,11 @@ func (c *channel) keep(st standing, asked uint64) {
 	p := &page{standing: st, read: time.Now(), asked: asked}
 	for _, e := range st.events {
 		p.size += e.Size()
+		e.holder = c.broker
 	}
 	c.pages = append(c.pages, p)
 	if n := len(c.pages); n > pagesPerChannel || n > 1 && c.broker.overBudget() {
-		c.pages = slices.Delete(c.pages, 0, 1)
+		c.forgetPages(1)
 	}
 	c.account()
 }
@@ -86,6 +87,16 @@ func (c *channel) keep(st standing, asked uint64) {
 // dropPages forgets the pages read before a time.
 func (c *channel) dropPages(before time.Time) {
 	n := sort.Search(len(c.pages), func(i int) bool { return !c.pages[i].read.Before(before) })
+	c.forgetPages(n)
+}
+
+// forgetPages forgets the n oldest.
+func (c *channel) forgetPages(n int) {
+	for _, p := range c.pages[:n] {
+		for _, e := range p.events {
+			e.letGo()
+		}
+	}
 	if c.pages = slices.Delete(c.pages, 0, n); len(c.pages) == 0 {
 		c.pages = nil
 	}

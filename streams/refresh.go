@@ -91,7 +91,7 @@ func (c *channel) take(from ID, st standing, page Page) {
 		// log is now, and every reader asks the log where it stands.
 		c.tail.reset(page.Last)
 		if hole {
-			c.pages = nil // they may be of a past that the log has lost
+			c.forgetPages(len(c.pages)) // they may be of a past that the log has lost
 		}
 	default:
 		if st.from != from && c.tail.newest == from {

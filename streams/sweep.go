@@ -36,10 +36,11 @@ func (b *Broker) runSweeps() {
 
 func (b *Broker) sweep(now time.Time) {
 	tails, pages := b.options.TailAge, pageLife
-	if b.overBudget() {
+	pressed := b.crowded.Swap(false) || b.overBudget()
+	if pressed {
 		tails = min(pressedAge, tails)
 	}
-	if b.overBudget() || b.manyPages() {
+	if pressed || b.manyPages() {
 		pages = pressedPageLife
 	}
 	for _, c := range b.busy.all() {

@@ -16,7 +16,8 @@ type tail struct {
 	before ID     // the position before the first event held
 	events []held // oldest first
 	first  uint64 // number of events[0], counted over the tail's life; never 0 once known
-	size   int    // bytes of events
+	size   int    // bytes of events, without their forms
+	holder *Broker
 }
 
 // held is an event of a tail and when it came.
@@ -68,6 +69,7 @@ func (t *tail) offer(e *Event) heard {
 }
 
 func (t *tail) append(e *Event) {
+	e.holder = t.holder
 	t.events = append(t.events, held{e, time.Now()})
 	t.size += e.Size()
 	if !e.Ephemeral() {
@@ -82,6 +84,7 @@ func (t *tail) drop(n int) (freed int) {
 		if !e.Ephemeral() {
 			t.before = e.ID
 		}
+		e.letGo()
 		t.events[i] = held{}
 	}
 	t.events = t.events[n:]
