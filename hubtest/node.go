@@ -21,10 +21,11 @@ type Node struct {
 	URL  string // http://host:port, or https
 	Name string // of the process that was started last
 
-	t    testing.TB
-	args []string
-	env  []string
-	log  Output
+	t       testing.TB
+	program string
+	args    []string
+	env     []string
+	log     Output
 
 	cmd   *exec.Cmd     // nil once its end was seen
 	told  bool          // to end; told once more it would not drain
@@ -49,11 +50,24 @@ func Start(t testing.TB, args ...string) *Node {
 	return n
 }
 
+// StartProgram is Start for another build of the program.
+func StartProgram(t testing.TB, program string, args ...string) *Node {
+	t.Helper()
+	n := launch(t, program, nil, args)
+	n.AwaitReady()
+	return n
+}
+
 // Launch is Start for a hub that need not get ready, with something more in
 // its environment ("RUNNEL_API_KEY=…"), which otherwise has PATH alone.
 func Launch(t testing.TB, env []string, args ...string) *Node {
 	t.Helper()
-	n := &Node{t: t, env: env, args: append([]string{"--listen", "127.0.0.1:0", "--drain", "100ms"}, args...)}
+	return launch(t, Program, env, args)
+}
+
+func launch(t testing.TB, program string, env, args []string) *Node {
+	t.Helper()
+	n := &Node{t: t, program: program, env: env, args: append([]string{"--listen", "127.0.0.1:0", "--drain", "100ms"}, args...)}
 	t.Cleanup(n.finish)
 	n.start()
 	return n
@@ -61,7 +75,7 @@ func Launch(t testing.TB, env []string, args ...string) *Node {
 
 func (n *Node) start() {
 	n.t.Helper()
-	n.cmd = exec.Command(Program, n.args...)
+	n.cmd = exec.Command(n.program, n.args...)
 	n.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), raceOptions}, n.env...)
 	n.cmd.Stderr = &n.log
 	stdout, err := n.cmd.StdoutPipe()
@@ -127,6 +141,9 @@ func (n *Node) AwaitReady() {
 
 // Log is what the hub has written to stderr, over all its restarts.
 func (n *Node) Log() string { return n.log.String() }
+
+// Pid is the number of the process that was started last.
+func (n *Node) Pid() int { return n.cmd.Process.Pid }
 
 // Signal sends the hub a signal. SIGTERM is followed by AwaitExit, or by the
 // test's end.
