@@ -14,6 +14,9 @@ FUZZTIME    ?= 30s
 TOOLS       := $(CURDIR)/.tools
 BEGIN       := $(shell date +%s)
 
+# For all steps, and what they run: the program that one compiled the others find.
+export GOFLAGS += -trimpath
+
 # package:what it brings. The compiler is for the race detector.
 PACKAGES := redis-server:redis-server chromium:chromium firefox-esr:firefox-esr \
 	nginx:nginx haproxy:haproxy curl:curl iproute2:ip netcat-openbsd:nc ca-certificates:/etc/ssl/certs \
@@ -52,7 +55,7 @@ race: packages
 	$(call step,go test -race,go test -race -timeout 9m ./...)
 
 build:
-	go build -trimpath -buildvcs=auto -o bin/runnel .
+	go build -buildvcs=auto -o bin/runnel .
 
 run: build
 	bin/runnel

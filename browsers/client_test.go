@@ -64,13 +64,20 @@ func TestClientOnEachRung(t *testing.T) {
 			}
 			for _, page := range pages {
 				page.await("thrown", len(p.published))
-				if begun := page.saw("connected")[0].Data; rung == "" && begun != "ws" || rung != "" && begun != rung {
+				if rung == "" { // on a slow machine another one may have been quicker
+					page.within("the highest rung", func() bool { return page.was("ws") })
+				} else if begun := page.saw("connected")[0].Data; begun != rung {
 					t.Errorf("%s begins on %s", page.label, begun)
 				}
 			}
 			settled(pages)
 		})
 	}
+}
+
+// was reports whether the page was connected by that rung.
+func (p *page) was(rung string) bool {
+	return slices.ContainsFunc(p.saw("connected"), func(s sight) bool { return s.Data == rung })
 }
 
 // TestClientPublishes: what a page publishes is there once and in order,

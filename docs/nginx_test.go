@@ -263,6 +263,7 @@ func nextMessage(r *bufio.Reader) (seen, error) {
 // TestNginx publishes and reads through nginx, live on both transports, while
 // one node is killed.
 func TestNginx(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	sse := &follower{cluster: c, path: "/channels/news/events", next: nextBlock,
 		header: "Accept: text/event-stream\r\nLast-Event-ID: POSITION"}
@@ -301,6 +302,7 @@ func TestNginx(t *testing.T) {
 
 // TestNginxBatch sends as large a batch through nginx as the hub takes.
 func TestNginxBatch(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	item := `{"channel":"news","text":"` + strings.Repeat("x", 10_000) + `"}`
 	batch := "[" + item + strings.Repeat(","+item, (1<<20-10)/(len(item)+1)-1) + "]"

@@ -24,6 +24,7 @@ import (
 // its lines of browser code. Only ports that are taken are other ones, and
 // "make test", which runs this, is only looked at.
 func TestReadme(t *testing.T) {
+	t.Parallel()
 	r := &reader{shell: startShell(t), ports: usualPorts(t)}
 	r.environment()
 	for _, f := range fences(document(t, "README.md")) {

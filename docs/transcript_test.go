@@ -85,6 +85,7 @@ func readBlock(name string, f fence) (block, error) {
 
 // TestTranscripts replays every transcript of the documents.
 func TestTranscripts(t *testing.T) {
+	t.Parallel()
 	for path, least := range map[string]int{"docs/protocol.md": 8, "docs/operations.md": 2} {
 		scenes, err := readScenes(document(t, path))
 		if err != nil {
