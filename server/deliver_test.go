@@ -273,24 +273,34 @@ func cutFrame(t *testing.T, b []byte) (opcode byte, payload, rest []byte) {
 	return b[0] & 0x0f, b[head : head+size], b[head+size:]
 }
 
-// broken takes nothing and fails.
-type broken struct{ narrow }
+// broken takes some bytes and fails.
+type broken struct {
+	narrow
+	takes int
+}
 
-func (*broken) tryWrite([]byte) (int, error) { return 0, errors.New("reset by peer") }
+func (o *broken) tryWrite(b []byte) (int, error) {
+	return min(o.takes, len(b)), errors.New("reset by peer")
+}
 
 // TestDeliverEndsBrokenFeeds: a feed whose socket fails is gone, with its
-// subscriptions.
+// subscriptions, be it at once or in the middle of an event.
 func TestDeliverEndsBrokenFeeds(t *testing.T) {
 	n := startNode(t, demo)
-	out := &broken{narrow{closed: make(chan struct{})}}
-	startFeed(t, n, sse{}, out, "a")
-	publishNumbers(t, n, "a", 0, 1)
-	select {
-	case <-out.closed:
-	case <-time.After(5 * time.Second):
-		t.Fatal("not closed")
+	for _, takes := range []int{0, 5} {
+		out := &broken{narrow{closed: make(chan struct{})}, takes}
+		startFeed(t, n, sse{}, out, "a")
+		publishNumbers(t, n, "a", 0, 1)
+		select {
+		case <-out.closed:
+		case <-time.After(30 * time.Second):
+			t.Fatal("not closed")
+		}
+		eventually(t, "no subscription left", func() bool { return n.broker.Stats().Subscriptions == 0 })
+		if wrote := n.hub.delivered(); wrote != 0 {
+			t.Errorf("%d events count as delivered", wrote)
+		}
 	}
-	eventually(t, "no subscription left", func() bool { return n.broker.Stats().Subscriptions == 0 })
 }
 
 // TestSlowPeerHoldsLittle: a peer that takes nothing costs the rest of one

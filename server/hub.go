@@ -75,13 +75,28 @@ func newHub(pace Pace, log *slog.Logger, latency func(time.Duration)) *hub {
 	h.wheel = newWheel(min(pace.Heartbeat, pace.Ping, pace.Silence), newWorker(&tally{latency: latency}))
 	h.tasks.Go(func() { h.wheel.run(ctx) })
 	if h.poller != nil {
-		h.tasks.Go(func() {
-			if err := h.poller.run(ctx); err != nil {
-				log.Error("connections are not watched any more, restart the node", "cause", err)
-			}
-		})
+		h.tasks.Go(func() { h.poll(ctx) })
 	}
 	return h
+}
+
+// poll runs the poller. Should that fail, nobody would hear the peers it
+// watches nor wait for them: so they are cut and come again, and each has a
+// goroutine from then on.
+func (h *hub) poll(ctx context.Context) {
+	err := h.poller.run(ctx)
+	if err == nil {
+		return
+	}
+	h.log.Error("connections cannot be watched together any more; they are cut, and have a goroutine each when they come again", "cause", err)
+	h.mu.Lock()
+	feeds := h.list()
+	h.mu.Unlock()
+	for _, f := range feeds {
+		if _, watched := f.outlet.(*descriptor); watched {
+			f.end()
+		}
+	}
 }
 
 // newFeed returns a feed that is to be added once it has its outlet.
