@@ -32,8 +32,9 @@ type Bolt struct {
 	logger  *slog.Logger
 
 	queue     chan *boltJob
-	durable   sync.RWMutex // held while a transaction is on its way to disk: reads begin before or after
-	failed    error        // why nothing may be written any more; the committer's own
+	durable   sync.RWMutex          // held while a transaction is on its way to disk: reads begin before or after
+	failed    error                 // why nothing may be written any more; the committer's own
+	finish    func(*bbolt.Tx) error // brings a transaction to disk; tests have it fail
 	committer sync.WaitGroup
 
 	sweepEvery time.Duration
@@ -68,7 +69,7 @@ func OpenBolt(path string, o BoltOptions) (*Bolt, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	b := &Bolt{
-		db: db, opening: opening, logger: o.Logger,
+		db: db, opening: opening, logger: o.Logger, finish: (*bbolt.Tx).Commit,
 		queue:      make(chan *boltJob, boltQueue),
 		sweepEvery: orDefault(o.SweepEvery, time.Minute),
 		stopSweep:  cancel,

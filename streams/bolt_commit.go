@@ -117,7 +117,7 @@ func (b *Bolt) sync(tx *bbolt.Tx) error {
 	id := tx.ID()
 	b.durable.Lock()
 	defer b.durable.Unlock()
-	err := tx.Commit()
+	err := b.finish(tx)
 	if err == nil {
 		return nil
 	}

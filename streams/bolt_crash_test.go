@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/bbolt"
+
 	"runnel/streams"
 )
 
@@ -211,6 +213,52 @@ func checkHeadsWhileFull(t *testing.T, b *streams.Bolt, last uint64) {
 	}
 }
 
+// Before a transaction took effect its failure is none of the next one's; after,
+// nobody knows what a crash would leave: that is said, and nothing is built on it.
+func TestBoltFailsAtTheLastStep(t *testing.T) {
+	path := boltPath(t)
+	b := openBolt(t, path)
+	heard := &counter{}
+	defer b.Follow("a", heard)()
+	failing := errors.New("the disk is broken")
+	publish := func(key string) error {
+		_, err := b.Append(t.Context(), "a", day, []streams.Draft{{Data: []byte(key), Text: true, Key: key}})
+		return err
+	}
+	finishBy := func(finish func(*bbolt.Tx) error) {
+		t.Helper()
+		if err := b.FinishBy(t.Context(), finish); err != nil {
+			t.Fatal(err)
+		}
+	}
+	finishBy(func(tx *bbolt.Tx) error { return errors.Join(tx.Rollback(), failing) })
+	if err := publish("1"); !errors.Is(err, streams.ErrUnavailable) || !errors.Is(err, failing) {
+		t.Error("before it took effect:", err)
+	}
+	finishBy((*bbolt.Tx).Commit)
+	if err := publish("1"); err != nil {
+		t.Error("on a disk that works again:", err)
+	}
+	finishBy(func(tx *bbolt.Tx) error { return errors.Join(tx.Commit(), failing) })
+	if err := publish("2"); !errors.Is(err, streams.ErrUnknownOutcome) {
+		t.Error("after it took effect:", err)
+	}
+	if err := publish("3"); !errors.Is(err, streams.ErrUnavailable) {
+		t.Error("on top of what is not known:", err)
+	}
+	if heard.events != 1 || heard.resyncs != 2 { // the first where following begins
+		t.Errorf("the follower heard %d events and %d times to read anew", heard.events, heard.resyncs)
+	}
+	closeBolt(t, b)
+	b = openBolt(t, path)
+	if err := publish("2"); err != nil {
+		t.Error(err)
+	}
+	if events := readAll(t, b, "a").Events; len(events) != 2 {
+		t.Errorf("%d events after the retry", len(events))
+	}
+}
+
 func limitFileSize(t *testing.T, size uint64) {
 	t.Helper()
 	var limit syscall.Rlimit
@@ -224,7 +272,7 @@ func limitFileSize(t *testing.T, size uint64) {
 }
 
 // counter counts what it hears; it is read when nothing is under way.
-type counter struct{ events int }
+type counter struct{ events, resyncs int }
 
 func (c *counter) Deliver(*streams.Event) { c.events++ }
-func (c *counter) Resync()                {}
+func (c *counter) Resync()                { c.resyncs++ }

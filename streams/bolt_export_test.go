@@ -1,6 +1,10 @@
 package streams
 
-import "go.etcd.io/bbolt"
+import (
+	"context"
+
+	"go.etcd.io/bbolt"
+)
 
 // RecordsKept is how many records stand in the file, also such as have ended.
 func (b *Bolt) RecordsKept() (n int) {
@@ -8,4 +12,9 @@ func (b *Bolt) RecordsKept() (n int) {
 		return tx.Bucket(bucketRecords).ForEach(func(_, _ []byte) error { n++; return nil })
 	})
 	return n
+}
+
+// FinishBy has transactions brought to disk by that function from now on.
+func (b *Bolt) FinishBy(ctx context.Context, finish func(*bbolt.Tx) error) error {
+	return b.change(ctx, &boltJob{work: func(*boltTx) error { b.finish = finish; return nil }})
 }

@@ -3,6 +3,7 @@ package streams
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -152,7 +153,7 @@ func (r *Redis) session(ctx context.Context, confirmed func()) error {
 	defer tending.Wait()
 	tending.Go(func() { _ = line.conn.cut(r.tend(ctx, pubsub, line.conn)) })
 	for known := false; ; {
-		message, err := pubsub.Receive(ctx)
+		message, err := receive(ctx, pubsub)
 		if err != nil {
 			if !known {
 				r.followed.failed()
@@ -166,6 +167,17 @@ func (r *Redis) session(ctx context.Context, confirmed func()) error {
 		}
 		r.received(message)
 	}
+}
+
+// receive is Receive, which panics at some of what no Redis would send. That is
+// not worth a node.
+func receive(ctx context.Context, pubsub *redis.PubSub) (message any, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("what came is no message: %v", v)
+		}
+	}()
+	return pubsub.Receive(ctx)
 }
 
 // received takes one message to whom it concerns. It waits for nothing: Redis

@@ -92,10 +92,14 @@ func (r *Redis) storedHeads(ctx context.Context, channels []string) (heads []any
 	if err != nil {
 		return nil, nil, err
 	}
-	if heads, err = stored.Result(); err != nil {
+	values, err := stored.Result()
+	if err == nil && len(values) != len(keys) {
+		err = fmt.Errorf("%d values for %d keys", len(values), len(keys))
+	}
+	if err != nil {
 		return nil, nil, err
 	}
-	return heads[:len(channels)], heads[len(channels)], nil
+	return values[:len(channels)], values[len(channels)], nil
 }
 
 // ofUnused returns the base if it is the head of all channels of which none is
