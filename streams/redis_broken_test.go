@@ -72,16 +72,17 @@ func (d *distorter) pass(to, from net.Conn, answers bool) {
 // What no Redis answers is neither taken for an answer nor for the end: the
 // outcome is not known, and all is well with the next true one.
 func TestRedisBrokenAnswers(t *testing.T) {
+	t.Parallel()
 	server := streamstest.StartRedis(t)
 	d := distort(t, server)
-	log := openRedisWith(t, streams.RedisOptions{URL: "redis://" + d.ln.Addr().String(), ReadTimeout: time.Second})
+	log := openRedisWith(t, streams.RedisOptions{URL: "redis://" + d.ln.Addr().String(), ReadTimeout: 300 * time.Millisecond})
 	ear := listen(t, log, "a")
 	add(t, log, "a", text("before"))
 	for _, answer := range []string{
 		"*-1\r\n", "*0\r\n", "$-1\r\n", "$3\r\nabc\r\n", ":7\r\n", "+OK\r\n", "%1\r\n+a\r\n:1\r\n",
 		"*1\r\n$3\r\n1-x\r\n", "*1\r\n:1\r\n", "*2\r\n$3\r\n5-1\r\n$3\r\n5-2\r\n", "*1\r\n*0\r\n",
 		"*5\r\n$3\r\n5-1\r\n$3\r\n5-0\r\n$3\r\n0-0\r\n:0\r\n*1\r\n*2\r\n$3\r\n5-1\r\n*1\r\n$4\r\nprev\r\n",
-		"*3\r\n$1\r\n", "$99999999999\r\n", "*99999999999\r\n", "HTTP/1.1 400 Bad Request\r\n\r\n", "\x00\x01\x02", "\r\n",
+		"*3\r\n$1\r\n", "HTTP/1.1 400 Bad Request\r\n\r\n", "\x00\x01\x02", "\r\n",
 	} {
 		other := bytes.Clone([]byte(answer))
 		d.answer.Store(&other)
