@@ -36,6 +36,8 @@ func Linear[T string | []byte](t *testing.T, input func(n int) T, work func(T)) 
 		pieces[i] = input(small)
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	inOne, inParts := time.Duration(1<<62), time.Duration(1<<62)
 	deadline := time.Now().Add(patience)
 	for {
@@ -55,8 +57,9 @@ func Linear[T string | []byte](t *testing.T, input func(n int) T, work func(T)) 
 	}
 }
 
-// cost is the processor's time that f takes, whatever else the machine does.
-// Of collecting garbage it has no part: that is paid for by others' work, too.
+// cost is the processor's time that f takes in this goroutine, whatever else the
+// machine and the process do. Of collecting garbage it has no part: that is paid
+// for by others' work, too.
 func cost(f func()) time.Duration {
 	runtime.GC()
 	before := used()
@@ -64,11 +67,17 @@ func cost(f func()) time.Duration {
 	return used() - before
 }
 
-// used is how long the process has had a processor.
+// thread asks for the calling thread's use alone (RUSAGE_THREAD of getrusage(2)).
+const thread = 1
+
+// used is how long the thread has had a processor; elsewhere than on Linux the
+// process.
 func used() time.Duration {
 	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		panic(err)
+	if syscall.Getrusage(thread, &u) != nil {
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+			panic(err)
+		}
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
