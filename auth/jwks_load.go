@@ -100,13 +100,27 @@ func get(ctx context.Context, client *http.Client, where string) ([]byte, error)
 	r.Header.Set("Accept", "application/jwk-set+json, application/json")
 	answer, err := client.Do(r)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", bare(r.URL), withoutURL(err))
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answered %s", r.URL.Redacted(), answer.Status)
+		return nil, fmt.Errorf("%s answered %s", bare(r.URL), answer.Status)
 	}
 	return readAll(answer.Body)
+}
+
+// bare is an address without what may be secret in it: user and query.
+func bare(u *url.URL) string {
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+}
+
+// withoutURL is the cause of a request's failure: the client's error names the
+// address as it was given.
+func withoutURL(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
+	}
+	return err
 }
 
 func readFile(name string) ([]byte, error) {

@@ -421,3 +421,29 @@ func TestJWKSLog(t *testing.T) {
 		t.Errorf("log: %s", log.String())
 	}
 }
+
+// TestJWKSAddressStaysOutOfErrors: the query, a key to the server for some,
+// stood in the log.
+func TestJWKSAddressStaysOutOfErrors(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/away" {
+			http.Redirect(w, r, "/none?hidden-token", http.StatusFound)
+			return
+		}
+		http.NotFound(w, r)
+	}))
+	down := httptest.NewServer(http.NotFoundHandler())
+	down.Close()
+	defer server.Close()
+	for _, base := range []string{server.URL, server.URL + "/away", down.URL} {
+		where := strings.Replace(base, "://", "://hidden-user:hidden-word@", 1) + "?key=hidden-key"
+		load, _, err := loader(where)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = load(context.Background())
+		if err == nil || strings.Contains(err.Error(), "hidden") || !strings.Contains(err.Error(), "127.0.0.1") {
+			t.Errorf("%v", err)
+		}
+	}
+}

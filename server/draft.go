@@ -94,13 +94,17 @@ func eventType(name string) (string, error) {
 		return "", nil
 	case len(name) > maxEventType:
 		return "", badRequest("an event type has at most %d bytes", maxEventType)
-	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
-		return "", badRequest("an event type is UTF-8 without control characters")
+	case !utf8.ValidString(name) || strings.ContainsFunc(name, unseen) || strings.TrimSpace(name) != name:
+		return "", badRequest("an event type is UTF-8 without control or format characters, and without white space at its ends")
 	case name == "open" || name == "error" || strings.HasPrefix(name, "runnel."):
 		return "", badRequest("the event type %s is reserved", strict.Quote(name))
 	}
 	return name, nil
 }
+
+// unseen reports characters that make two types look the same, or turn what
+// stands around them: control, format, line and paragraph separators.
+func unseen(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) }
 
 // mayExclude lets users leave out their own connections only: else anybody
 // could hide events from others.

@@ -59,8 +59,12 @@ func (s *Server) readPublication(c echo.Context, allowed func(channel string) er
 }
 
 // channelParam is the channel in the request's path. Echo routes by the
-// escaped path where it differs, and hands out its pieces as they stand.
+// escaped path where there is one (RawPath) and hands out its pieces as they
+// stand, else by the path that is unescaped already: once more, %253A became ":".
 func channelParam(c echo.Context) (string, error) {
+	if c.Request().URL.RawPath == "" {
+		return c.Param("channel"), nil
+	}
 	name, err := url.PathUnescape(c.Param("channel"))
 	if err != nil {
 		return "", streams.ErrBadChannel

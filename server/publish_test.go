@@ -201,3 +201,33 @@ func TestPublishFailsWithItsLog(t *testing.T) {
 		t.Error("no Retry-After")
 	}
 }
+
+// TestChannelIsUnescapedOnce: %253A was taken for ":".
+func TestChannelIsUnescapedOnce(t *testing.T) {
+	n := startNode(t)
+	for _, r := range []request{
+		{method: "POST", path: "/channels/a%253Ab/events", kind: asJSON, body: "1", token: testAPIKey},
+		{method: "GET", path: "/channels/a%253Ab/events", token: n.token(auth.Claims{Subject: "u"})},
+		{method: "GET", path: "/channels/a%2525/events", token: n.token(auth.Claims{Subject: "u"})},
+	} {
+		n.wantCode(n.send(r), http.StatusBadRequest, codeBadRequest)
+	}
+	if r := n.publish("/channels/a%3Ab/events", asJSON, "1"); r.StatusCode != http.StatusCreated || len(n.stored("a:b")) != 1 {
+		t.Error(r.body)
+	}
+}
+
+// TestEventTypeIsWhatItLooksLike: types that begin with a space or hold what
+// nobody sees were taken.
+func TestEventTypeIsWhatItLooksLike(t *testing.T) {
+	for _, name := range []string{" a", "a ", "\u00a0a", "a\u202eb", "a\u200bb", "a\u2028b", "a\u2029b", "a\u0085b", "a\tb", "\ufeffa"} {
+		if _, err := eventType(name); err == nil {
+			t.Errorf("%q is taken", name)
+		}
+	}
+	for _, name := range []string{"a b", "é", "移動", "a-b.c"} {
+		if got, err := eventType(name); got != name || err != nil {
+			t.Errorf("%q: %q, %v", name, got, err)
+		}
+	}
+}
