@@ -29,7 +29,7 @@ func TestWorkOnFiles(t *testing.T) {
 func TestWorkOnLines(t *testing.T) {
 	for _, piece := range []string{"\n", "x", "\r", "x\n", "\r\n"} {
 		input := func(n int) []byte { return []byte(strings.Repeat(piece, n/len(piece))) }
-		worktest.Linear(t, input, func(b []byte) {
+		worktest.LinearTogether(t, input, func(b []byte) {
 			l := readLines(context.Background(), bytes.NewReader(b))
 			for range l.batches {
 			}

@@ -84,7 +84,7 @@ func TestWorkOnPatterns(t *testing.T) {
 		for _, piece := range []string{"a", "a:", "*"} {
 			input := func(n int) string { return strings.Repeat(piece, n/len(piece)) }
 			worktest.Linear(t, input, func(s string) {
-				p.Match(s)
+				_ = p.Match(s)
 				ParsePattern(s)
 			})
 		}

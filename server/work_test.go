@@ -98,7 +98,7 @@ func TestWorkOnRequests(t *testing.T) {
 		"Content-Type":  {"; a*0=b", func(r *http.Request, v string) { r.Header.Set("Content-Type", "text/plain"+v); contentType(r, "") }},
 		"parameters":    {`;a="\\"`, func(r *http.Request, v string) { r.Header.Set("Content-Type", "text/plain"+v); contentType(r, "") }},
 		"Connection":    {"U, ", func(r *http.Request, v string) { r.Header.Set("Connection", v); isHandshake(r) }},
-		"request ID":    {"a", func(_ *http.Request, v string) { goodRequestID(v) }},
+		"request ID":    {"a", func(_ *http.Request, v string) { _ = goodRequestID(v) }},
 		"connection ID": {"a", func(_ *http.Request, v string) { parseConnectionID(v); connectionBelongs(v, "u") }},
 		"key":           {"a", func(_ *http.Request, v string) { draftKey(&auth.Claims{}, &v) }},
 		"type":          {"a", func(_ *http.Request, v string) { eventType(v) }},

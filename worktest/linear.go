@@ -30,23 +30,35 @@ const (
 // bytes.
 func Linear[T string | []byte](t *testing.T, input func(n int) T, work func(T)) {
 	t.Helper()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	linear(t, input, work, thread)
+}
+
+// LinearTogether is Linear for work that has goroutines of its own, in a test
+// beside which no other one works.
+func LinearTogether[T string | []byte](t *testing.T, input func(n int) T, work func(T)) {
+	t.Helper()
+	linear(t, input, work, syscall.RUSAGE_SELF)
+}
+
+func linear[T string | []byte](t *testing.T, input func(n int) T, work func(T), who int) {
+	t.Helper()
 	whole := input(large)
 	var pieces [parts]T // as many as make a whole, so that caches help neither
 	for i := range pieces {
 		pieces[i] = input(small)
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	inOne, inParts := time.Duration(1<<62), time.Duration(1<<62)
 	deadline := time.Now().Add(patience)
 	for {
-		inParts = min(inParts, cost(func() {
+		inParts = min(inParts, cost(who, func() {
 			for _, piece := range pieces {
 				work(piece)
 			}
 		}))
-		inOne = min(inOne, cost(func() { work(whole) }))
+		inOne = min(inOne, cost(who, func() { work(whole) }))
 		switch {
 		case inOne < atOnce || inOne*parts <= inParts*most:
 			return
@@ -57,24 +69,23 @@ func Linear[T string | []byte](t *testing.T, input func(n int) T, work func(T)) 
 	}
 }
 
-// cost is the processor's time that f takes in this goroutine, whatever else the
-// machine and the process do. Of collecting garbage it has no part: that is paid
-// for by others' work, too.
-func cost(f func()) time.Duration {
+// cost is the processor's time that f takes, whatever else the machine does. Of
+// collecting garbage it has no part: that is paid for by others' work, too.
+func cost(who int, f func()) time.Duration {
 	runtime.GC()
-	before := used()
+	before := used(who)
 	f()
-	return used() - before
+	return used(who) - before
 }
 
 // thread asks for the calling thread's use alone (RUSAGE_THREAD of getrusage(2)).
 const thread = 1
 
-// used is how long the thread has had a processor; elsewhere than on Linux the
-// process.
-func used() time.Duration {
+// used is how long somebody has had a processor; where that cannot be known of
+// a thread, elsewhere than on Linux, the process.
+func used(who int) time.Duration {
 	var u syscall.Rusage
-	if syscall.Getrusage(thread, &u) != nil {
+	if syscall.Getrusage(who, &u) != nil {
 		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 			panic(err)
 		}
