@@ -123,15 +123,19 @@ func TestAdminSurface(t *testing.T) {
 	}
 	n.wantCode(n.send(request{method: "GET", path: "/debug/pprof/cmdline", token: admin}), http.StatusNotFound, codeNotFound)
 
-	elsewhere := startNode(t, func(c *Config, _ *auth.Config) { c.AdminElsewhere = true })
+	elsewhere := startNode(t, func(c *Config, _ *auth.Config) { c.AdminListen = "hub.internal:9090" })
 	elsewhere.wantCode(elsewhere.send(request{method: "GET", path: "/metrics", token: admin}), http.StatusNotFound, codeNotFound)
 	for _, path := range []string{"/metrics", "/healthz", "/debug/pprof/heap"} {
 		w := httptest.NewRecorder()
-		elsewhere.AdminHandler().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		r := httptest.NewRequest("GET", path, nil)
+		r.Host = "127.0.0.1:9090"
+		elsewhere.AdminHandler().ServeHTTP(w, r)
 		if w.Code != http.StatusOK {
 			t.Errorf("%s: %d", path, w.Code)
 		}
 	}
+
+	refusesOtherPages(t, elsewhere)
 
 	open := startNode(t, demo)
 	if r := open.send(request{method: "GET", path: "/metrics"}); r.StatusCode != http.StatusOK {
@@ -146,4 +150,44 @@ func TestDemoModeIsForLoopbackOnly(t *testing.T) {
 	}
 	r := n.send(request{method: "POST", path: "/channels/c/events", kind: asJSON, body: "1", header: []string{"Origin: https://evil.example"}})
 	n.wantCode(r, http.StatusForbidden, codeForbidden)
+}
+
+// refusesOtherPages: an address without tokens is reached by every page that is
+// open in an operator's browser, under names that others point at it, too.
+func refusesOtherPages(t *testing.T, n *node) {
+	t.Helper()
+	for _, c := range []struct {
+		path, host, origin, site string
+		want                     int
+	}{
+		{"/metrics", "10.0.0.5:9090", "", "", http.StatusOK},
+		{"/metrics", "[fd00::5]:9090", "", "", http.StatusOK},
+		{"/metrics", "localhost:9090", "http://localhost:3000", "", http.StatusOK},
+		{"/metrics", "Hub.internal:9090", "http://hub.internal:9090", "", http.StatusOK},
+		{"/metrics", "rebound.example:9090", "", "", http.StatusForbidden},
+		{"/channels", "rebound.example:9090", "", "", http.StatusForbidden},
+		{"/node", "rebound.example:9090", "", "", http.StatusForbidden},
+		{"/", "rebound.example:9090", "", "", http.StatusForbidden},
+		{"/debug/pprof/heap", "rebound.example:9090", "", "", http.StatusForbidden},
+		{"/metrics", "10.0.0.5:9090", "https://rebound.example", "", http.StatusForbidden},
+		{"/metrics", "10.0.0.5:9090", testOrigin, "", http.StatusForbidden},
+		{"/metrics", "10.0.0.5:9090", "null", "", http.StatusForbidden},
+		{"/metrics", "10.0.0.5:9090", "", "cross-site", http.StatusForbidden},
+		{"/debug/pprof/profile?seconds=61", "10.0.0.5:9090", "", "", http.StatusBadRequest},
+		{"/debug/pprof/trace?seconds=NaN", "10.0.0.5:9090", "", "", http.StatusBadRequest},
+		{"/healthz", "rebound.example", "https://rebound.example", "", http.StatusOK},
+	} {
+		r := httptest.NewRequest("GET", c.path, nil)
+		r.Host = c.host
+		for name, value := range map[string]string{"Origin": c.origin, "Sec-Fetch-Site": c.site} {
+			if value != "" {
+				r.Header.Set(name, value)
+			}
+		}
+		w := httptest.NewRecorder()
+		n.AdminHandler().ServeHTTP(w, r)
+		if w.Code != c.want {
+			t.Errorf("%+v: %d %s", c, w.Code, w.Body)
+		}
+	}
 }

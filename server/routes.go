@@ -4,13 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/pprof"
 	"runtime/debug"
+	"strconv"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"runnel/auth"
 	"runnel/strict"
 )
 
@@ -28,7 +31,7 @@ func (s *Server) routes() *echo.Echo {
 	getAndHead(e, "/", s.home)
 	healthRoutes(e, s)
 	nodeRoutes(e, s, s.adminOnly)
-	if !s.adminElsewhere {
+	if s.adminListen == "" {
 		adminRoutes(e, s, s.adminOnly)
 	}
 	return e
@@ -39,10 +42,10 @@ func (s *Server) routes() *echo.Echo {
 func (s *Server) adminSurface() *echo.Echo {
 	e := s.newEcho()
 	e.Pre(orNearest(e, nil))
-	getAndHead(e, "/", s.about)
-	healthRoutes(e, s)
-	nodeRoutes(e, s)
-	adminRoutes(e, s)
+	healthRoutes(e, s) // they tell nothing, and probes send any Host
+	getAndHead(e, "/", s.about, s.operatorsOnly)
+	nodeRoutes(e, s, s.operatorsOnly)
+	adminRoutes(e, s, s.operatorsOnly)
 	getAndHead(e, "/operator", func(echo.Context) error {
 		return fault(codeNotFound, "/operator is on the hub's public address, for an admin token: it reads feeds, and this address has none")
 	})
@@ -65,7 +68,7 @@ func healthRoutes(e *echo.Echo, s *Server) {
 
 // adminRoutes leaves out pprof's cmdline: a command line may hold keys.
 func adminRoutes(e *echo.Echo, s *Server, m ...echo.MiddlewareFunc) {
-	m = append(m, unhurried)
+	m = append(m, s.unhurried)
 	e.GET("/metrics", echo.WrapHandler(s.metrics.handler()), m...)
 	e.GET("/debug/pprof/", echo.WrapHandler(http.HandlerFunc(pprof.Index)), m...)
 	e.GET("/debug/pprof/profile", echo.WrapHandler(http.HandlerFunc(pprof.Profile)), m...)
@@ -76,17 +79,37 @@ func adminRoutes(e *echo.Echo, s *Server, m ...echo.MiddlewareFunc) {
 	}
 }
 
-// unhurried is for profiles, which take as long as they are asked to.
-func unhurried(next echo.HandlerFunc) echo.HandlerFunc {
+// operatorsOnly keeps pages of others from an address that asks for no token.
+func (s *Server) operatorsOnly(next echo.HandlerFunc) echo.HandlerFunc {
+	name, _, _ := net.SplitHostPort(s.adminListen)
 	return func(c echo.Context) error {
-		_ = http.NewResponseController(c.Response().Writer).SetWriteDeadline(time.Time{})
+		if err := auth.CheckWithoutToken(c.Request(), name); err != nil {
+			return err
+		}
 		return next(c)
 	}
 }
 
-func getAndHead(e *echo.Echo, path string, h echo.HandlerFunc) {
-	e.GET(path, h)
-	e.HEAD(path, h)
+// maxProfile is how long a profile may be: each holds a connection, and a trace
+// costs all others time.
+const maxProfile = 60 * time.Second
+
+// unhurried is for profiles, which take as long as they are asked to.
+func (s *Server) unhurried(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if text := c.QueryParam("seconds"); text != "" {
+			if n, err := strconv.ParseFloat(text, 64); err != nil || !(n >= 0 && n <= maxProfile.Seconds()) {
+				return badRequest("seconds is a number up to %v", maxProfile.Seconds())
+			}
+		}
+		_ = http.NewResponseController(c.Response().Writer).SetWriteDeadline(time.Now().Add(maxProfile + s.limits.AnswerWait))
+		return next(c)
+	}
+}
+
+func getAndHead(e *echo.Echo, path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) {
+	e.GET(path, h, m...)
+	e.HEAD(path, h, m...)
 }
 
 func (s *Server) adminOnly(next echo.HandlerFunc) echo.HandlerFunc {

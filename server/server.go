@@ -42,9 +42,9 @@ type Config struct {
 
 	TLSCert, TLSKey string // PEM files, read again when they change; "": plain HTTP
 
-	// AdminElsewhere leaves metrics and pprof to AdminHandler, on an address
-	// of its own. Else an admin token opens them.
-	AdminElsewhere bool
+	// AdminListen is the address on which AdminHandler is served, with metrics
+	// and pprof. "": an admin token opens them on the public surface.
+	AdminListen string
 
 	// Page answers for what it has, whatever the method; nil: GET / gives name
 	// and version.
@@ -71,13 +71,13 @@ type Server struct {
 	node, version, store string
 	started              time.Time
 
-	limits         Limits
-	drainOver      time.Duration
-	page           Page
-	adminElsewhere bool
-	reconnects     func() uint64
-	certificate    *certificate // nil without TLS
-	deflate        *wsDeflate   // nil: never
+	limits      Limits
+	drainOver   time.Duration
+	page        Page
+	adminListen string
+	reconnects  func() uint64
+	certificate *certificate // nil without TLS
+	deflate     *wsDeflate   // nil: never
 
 	addresses  *clientAddresses
 	admissions *admissions
@@ -105,7 +105,7 @@ func New(c Config) (*Server, error) {
 		broker: c.Broker, verifier: c.Verifier, log: c.Logger,
 		node: c.Node, version: c.Version, store: c.Store, started: time.Now(),
 		limits: c.Limits, drainOver: c.Drain, page: c.Page,
-		adminElsewhere: c.AdminElsewhere, reconnects: c.Reconnects,
+		adminListen: c.AdminListen, reconnects: c.Reconnects,
 		admissions: newAdmissions(c.Limits), requests: newRequests(c.Limits), answers: newAnswers(),
 		outages: rate.Sometimes{Interval: time.Second},
 	}
