@@ -30,12 +30,12 @@ func readObject(raw []byte, members []member) error {
 
 // checkObject says what is wrong with raw as a JSON object.
 func checkObject(raw []byte) error {
-	switch dec := json.NewDecoder(bytes.NewReader(raw)); {
+	switch {
 	case !utf8.Valid(raw):
 		return badRequest("not UTF-8")
 	case json.Valid(raw):
 		return nil
-	case strict.IsObject(raw) && dec.Decode(new(json.RawMessage)) == nil:
+	case strict.IsObject(raw) && json.NewDecoder(bytes.NewReader(raw)).Decode(new(json.RawMessage)) == nil:
 		return badRequest("something follows the JSON object")
 	}
 	return badRequest("not a JSON object")
