@@ -389,8 +389,8 @@ func TestEndToEndTypes(t *testing.T) {
 	s, _ := n.subscribeSocket("c", "")
 	n.published(n.post("c", "", "plain", asText))
 	n.published(n.post("c", "?event=message", "named", asText))
-	n.published(n.post("c", "?event="+url.QueryEscape("ä: b "), "typed", asText))
-	for _, want := range []string{"", "", "ä: b "} {
+	n.published(n.post("c", "?event="+url.QueryEscape("ä: b"), "typed", asText))
+	for _, want := range []string{"", "", "ä: b"} {
 		b := f.read()
 		if b.event != want {
 			t.Errorf("the feed's type is %q, want %q", b.event, want)
@@ -402,7 +402,7 @@ func TestEndToEndTypes(t *testing.T) {
 			t.Errorf("id: is not the last of %q", b.fields)
 		}
 	}
-	for _, want := range []string{"message", "message", "ä: b "} {
+	for _, want := range []string{"message", "message", "ä: b"} {
 		m := s.want("event")
 		if m.Event != want {
 			t.Errorf("the WebSocket's type is %q, want %q", m.Event, want)
