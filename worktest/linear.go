@@ -6,9 +6,10 @@ package worktest
 import (
 	"runtime"
 	"runtime/debug"
-	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -32,17 +33,17 @@ func Linear[T string | []byte](t *testing.T, input func(n int) T, work func(T)) 
 	t.Helper()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	linear(t, input, work, thread)
+	linear(t, input, work, unix.CLOCK_THREAD_CPUTIME_ID)
 }
 
 // LinearTogether is Linear for work that has goroutines of its own, in a test
 // beside which no other one works.
 func LinearTogether[T string | []byte](t *testing.T, input func(n int) T, work func(T)) {
 	t.Helper()
-	linear(t, input, work, syscall.RUSAGE_SELF)
+	linear(t, input, work, unix.CLOCK_PROCESS_CPUTIME_ID)
 }
 
-func linear[T string | []byte](t *testing.T, input func(n int) T, work func(T), who int) {
+func linear[T string | []byte](t *testing.T, input func(n int) T, work func(T), clock int32) {
 	t.Helper()
 	whole := input(large)
 	var pieces [parts]T // as many as make a whole, so that caches help neither
@@ -53,12 +54,12 @@ func linear[T string | []byte](t *testing.T, input func(n int) T, work func(T), 
 	inOne, inParts := time.Duration(1<<62), time.Duration(1<<62)
 	deadline := time.Now().Add(patience)
 	for {
-		inParts = min(inParts, cost(who, func() {
+		inParts = min(inParts, cost(clock, func() {
 			for _, piece := range pieces {
 				work(piece)
 			}
 		}))
-		inOne = min(inOne, cost(who, func() { work(whole) }))
+		inOne = min(inOne, cost(clock, func() { work(whole) }))
 		switch {
 		case inOne < atOnce || inOne*parts <= inParts*most:
 			return
@@ -71,24 +72,19 @@ func linear[T string | []byte](t *testing.T, input func(n int) T, work func(T), 
 
 // cost is the processor's time that f takes, whatever else the machine does. Of
 // collecting garbage it has no part: that is paid for by others' work, too.
-func cost(who int, f func()) time.Duration {
+func cost(clock int32, f func()) time.Duration {
 	runtime.GC()
-	before := used(who)
+	before := used(clock)
 	f()
-	return used(who) - before
+	return used(clock) - before
 }
 
-// thread asks for the calling thread's use alone (RUSAGE_THREAD of getrusage(2)).
-const thread = 1
-
-// used is how long somebody has had a processor; where that cannot be known of
-// a thread, elsewhere than on Linux, the process.
-func used(who int) time.Duration {
-	var u syscall.Rusage
-	if syscall.Getrusage(who, &u) != nil {
-		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-			panic(err)
-		}
+// used is how long the thread, or the process, has had a processor, to the
+// nanosecond: getrusage(2) counts in ticks.
+func used(clock int32) time.Duration {
+	var t unix.Timespec
+	if err := unix.ClockGettime(clock, &t); err != nil {
+		panic(err)
 	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	return time.Duration(t.Nano())
 }
