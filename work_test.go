@@ -1,8 +1,8 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
-	"context"
 	"strings"
 	"testing"
 
@@ -29,11 +29,11 @@ func TestWorkOnFiles(t *testing.T) {
 func TestWorkOnLines(t *testing.T) {
 	for _, piece := range []string{"\n", "x", "\r", "x\n", "\r\n"} {
 		input := func(n int) []byte { return []byte(strings.Repeat(piece, n/len(piece))) }
-		worktest.LinearTogether(t, input, func(b []byte) {
-			l := readLines(context.Background(), bytes.NewReader(b))
-			for range l.batches {
+		worktest.Linear(t, input, func(b []byte) {
+			var err error
+			for in := bufio.NewReaderSize(&lineCounter{from: bytes.NewReader(b)}, 64<<10); err == nil; {
+				_, err = readLine(in)
 			}
-			l.wait()
 		})
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
 	"runnel/hubtest"
@@ -222,9 +223,13 @@ func (d *demo) set(selector, value string) {
 	d.do(chromedp.SetValue(selector, value))
 }
 
+// click presses what can be pressed, wherever it is by then: a mouse aims first
+// and presses later, and a table that gets a row in between moves the page.
 func (d *demo) click(selector string) {
 	d.t.Helper()
-	d.do(chromedp.Click(selector))
+	d.until(selector+" to press", fmt.Sprintf(`((e) => e && !e.disabled && e.checkVisibility({ visibilityProperty: true }))(document.querySelector(%q))`, selector))
+	byPerson := true // or there is no clipboard
+	evaluate[bool](d, fmt.Sprintf(`(document.querySelector(%q).click(), true)`, selector), func(p *runtime.EvaluateParams) { p.UserGesture = &byPerson })
 }
 
 func (d *demo) text(selector string) string {

@@ -116,11 +116,11 @@ func (d *demo) do(steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-func evaluate[T any](d *demo, expression string) T {
+func evaluate[T any](d *demo, expression string, options ...chromedp.EvaluateOption) T {
 	d.t.Helper()
 	ctx, cancel := context.WithTimeout(d.tab, patience)
 	defer cancel()
-	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, options...))
 	if err != nil {
 		d.t.Fatalf("%v: %s", err, expression)
 	}

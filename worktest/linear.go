@@ -33,18 +33,6 @@ func Linear[T string | []byte](t *testing.T, input func(n int) T, work func(T)) 
 	t.Helper()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	linear(t, input, work, unix.CLOCK_THREAD_CPUTIME_ID)
-}
-
-// LinearTogether is Linear for work that has goroutines of its own, in a test
-// beside which no other one works.
-func LinearTogether[T string | []byte](t *testing.T, input func(n int) T, work func(T)) {
-	t.Helper()
-	linear(t, input, work, unix.CLOCK_PROCESS_CPUTIME_ID)
-}
-
-func linear[T string | []byte](t *testing.T, input func(n int) T, work func(T), clock int32) {
-	t.Helper()
 	whole := input(large)
 	var pieces [parts]T // as many as make a whole, so that caches help neither
 	for i := range pieces {
@@ -54,12 +42,12 @@ func linear[T string | []byte](t *testing.T, input func(n int) T, work func(T), 
 	inOne, inParts := time.Duration(1<<62), time.Duration(1<<62)
 	deadline := time.Now().Add(patience)
 	for {
-		inParts = min(inParts, cost(clock, func() {
+		inParts = min(inParts, cost(func() {
 			for _, piece := range pieces {
 				work(piece)
 			}
 		}))
-		inOne = min(inOne, cost(clock, func() { work(whole) }))
+		inOne = min(inOne, cost(func() { work(whole) }))
 		switch {
 		case inOne < atOnce || inOne*parts <= inParts*most:
 			return
@@ -72,18 +60,18 @@ func linear[T string | []byte](t *testing.T, input func(n int) T, work func(T), 
 
 // cost is the processor's time that f takes, whatever else the machine does. Of
 // collecting garbage it has no part: that is paid for by others' work, too.
-func cost(clock int32, f func()) time.Duration {
+func cost(f func()) time.Duration {
 	runtime.GC()
-	before := used(clock)
+	before := used()
 	f()
-	return used(clock) - before
+	return used() - before
 }
 
-// used is how long the thread, or the process, has had a processor, to the
-// nanosecond: getrusage(2) counts in ticks.
-func used(clock int32) time.Duration {
+// used is how long the thread has had a processor, to the nanosecond:
+// getrusage(2) counts in ticks.
+func used() time.Duration {
 	var t unix.Timespec
-	if err := unix.ClockGettime(clock, &t); err != nil {
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t); err != nil {
 		panic(err)
 	}
 	return time.Duration(t.Nano())
