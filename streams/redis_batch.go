@@ -131,7 +131,7 @@ func (c *appendCall) build() {
 	c.args = append(c.args,
 		max(1, keep.Count),
 		max(1, age.Milliseconds()),
-		seconds(headLife+age),
+		seconds(headLife+age+age/16), // outlives the stream
 		KeyLife.Milliseconds())
 	for _, a := range c.appends {
 		c.keys = append(c.keys, a.keys...)

@@ -6,10 +6,9 @@ import "github.com/redis/go-redis/v9"
 //
 // KEYS: beside log, head and base, the idempotency key of each draft that has
 // one. ARGV: live name, count, age in ms, life of the head in s, of a key in ms;
-// then for each draft: fingerprint ("" without a key),
-// ephemeral, its form in a message, and how many strings of names and values
-// its fields are, which follow. It returns one string per draft: the ID, 0-0
-// if ephemeral, or "reused".
+// then for each draft: fingerprint ("" without a key), ephemeral, its form in a
+// message, and how many strings of names and values its fields are, which
+// follow. It returns one string per draft: the ID, 0-0 if ephemeral, or "reused".
 //
 // The first write is the only one that a server refuses (out of memory, too
 // few replicas); the error then begins with REFUSED and nothing was done. All
@@ -18,51 +17,51 @@ import "github.com/redis/go-redis/v9"
 //
 // Trimming removes whole nodes of a stream, of 100 entries unless configured
 // otherwise. So age is looked at with every hundredth event, and with the first
-// in each sixteenth of it, for channels where few come.
-var appendScript = redis.NewScript(luaChannel + `
+// in each sixteenth of it, for channels where few come. With the latter the
+// stream's life is set, too: age, and the sixteenth until it is set again.
+//
+// Lua makes a script's functions anew in each call, whether they are used or
+// not, and Redis is busy with that longer than with the commands: so what is
+// seldom needed stands in one function.
+var appendScript = redis.NewScript(`
+local function seldom()` + luaChannel + `
+  return {where = where, parts = parts, top = top, ofMaster = ofMaster}
+end
+
+local log, head, unused = KEYS[1], KEYS[2], KEYS[3]
 local live, count, age = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local last, base, ms, n, time, before
+local last, base, known, ms, n, time, wasMs, wasN
 local written, repeated = false, false
 
 -- Where the channel stands, asked once something is to be stored. A store
 -- without a base has told nobody of one.
 local function stand()
-  time = now()
-  last, base = where(redis.call('GET', head))
-  if not last then last, base = parts(redis.call('GET', unused)) end
+  local t = redis.call('TIME')
+  time = t[1] * 1000 + math.floor(t[2] / 1000)
+  local stored = redis.call('GET', head)
+  last, base = string.match(stored or '', '^(%d+%-%d+) (%d+%-%d+)$')
+  known = last
   if not last then
-    last = id(time, 0)
-    base = last
+    local channel = seldom()
+    last, base = channel.where(stored)
+    if not last then last, base = channel.parts(redis.call('GET', unused)) end
+    if not last then
+      last = string.format('%d-0', time)
+      base = last
+    end
   end
-  ms, n = parse(last)
-  before = {ms = ms, n = n}
+  ms, n = string.match(last, '^(%d+)%-(%d+)$')
+  ms, n = tonumber(ms), tonumber(n)
+  wasMs, wasN = ms, n
 end
 
 local function failed(reply) return {err = (written and 'ERR ' or 'REFUSED ') .. reply.err} end
 
 local function store(first, to)
-  if not usable(ms, n) then return {err = 'the stream holds an ID beyond all bounds'} end
-  return redis.pcall('XADD', log, 'MAXLEN', '~', count, id(ms, n), 'prev', last, unpack(ARGV, first, to))
-end
-
-local function add(first, to)
-  ms, n = math.max(ms, time), n + 1
-  local reply = store(first, to)
-  if type(reply) == 'table' and string.find(reply.err, 'equal or smaller', 1, true) then
-    -- An ID added by hand or restored stands above; go on above that one.
-    ms = parse(top()) + 1
-    reply = store(first, to)
+  if ms > 253402300799999 or n >= 9007199254740991 then
+    return {err = 'the stream holds an ID beyond all bounds'}
   end
-  return reply
-end
-
--- The values of fields, as a message has them; of text it says so elsewhere.
-local function bytes(first, to)
-  local all = ''
-  for i = first, to, 2 do
-    if ARGV[i] ~= 'text' then all = all .. ARGV[i + 1] end
-  end
-  return all
+  return redis.pcall('XADD', log, 'MAXLEN', '~', count, string.format('%d-%d', ms, n), 'prev', last, unpack(ARGV, first, to))
 end
 
 local results, messages = {}, {}
@@ -82,9 +81,15 @@ while ARGV[at] do
     local prev = '0-0'
     answer = '0-0'
     if ephemeral == '' then
-      if not before then stand() end
+      if not time then stand() end
       prev = last
-      answer = add(first, to)
+      ms, n = math.max(ms, time), n + 1
+      answer = store(first, to)
+      if type(answer) == 'table' and string.find(answer.err, 'equal or smaller', 1, true) then
+        -- An ID added by hand or restored stands above: go on above that one.
+        ms = string.match(seldom().top(), '%d+') + 1
+        answer = store(first, to)
+      end
       if type(answer) == 'table' then return failed(answer) end
       last, written = answer, true
     end
@@ -93,22 +98,28 @@ while ARGV[at] do
       if reply.err then return failed(reply) end
       written = true
     end
-    messages[#messages + 1] = '1 ' .. answer .. ' ' .. prev .. form .. bytes(first, to)
+    -- The values of fields follow; of text the form says so.
+    local message = '1 ' .. answer .. ' ' .. prev .. form
+    for i = first, to, 2 do
+      if ARGV[i] ~= 'text' then message = message .. ARGV[i + 1] end
+    end
+    messages[#messages + 1] = message
   end
   results[#results + 1] = answer
   at = to + 1
 end
 
-local function passed(from, to, step) return math.floor(from / step) ~= math.floor(to / step) end
-
-if before then
-  if passed(before.n, n, 100) or passed(before.ms, ms, age / 16) then
-    redis.call('XTRIM', log, 'MINID', '~', id(math.max(time - age, 0), 0))
+if time then
+  local step = age / 16
+  local due = math.floor(wasMs / step) ~= math.floor(ms / step)
+  if due or math.floor(wasN / 100) ~= math.floor(n / 100) then
+    redis.call('XTRIM', log, 'MINID', '~', string.format('%d-0', math.max(time - age, 0)))
   end
-  redis.call('PEXPIRE', log, ARGV[3])
+  -- Where the clock is behind, IDs stand still though time goes on.
+  if due or not known or wasMs > time then redis.call('PEXPIRE', log, math.ceil(age + step)) end
   redis.call('SET', head, last .. ' ' .. base, 'EX', ARGV[4])
 else
-  local _, replica = ofMaster()
+  local _, replica = seldom().ofMaster()
   if replica then return failed(replica) end
   -- Perhaps the replicas do not have the first answer yet: a WAIT that follows
   -- waits for no less than this write.

@@ -132,8 +132,8 @@ func TestRedisKeys(t *testing.T) {
 	read(t, log, "nobody", everything)
 	add(t, log, "nobody", streams.Draft{Data: []byte("1"), Ephemeral: true})
 	lives := map[string]time.Duration{
-		"runnel:{orders}:log":  24 * time.Hour,
-		"runnel:{orders}:head": 31 * 24 * time.Hour,
+		"runnel:{orders}:log":  24*time.Hour + 90*time.Minute,
+		"runnel:{orders}:head": 31*24*time.Hour + 90*time.Minute,
 		"runnel:{orders}:key:": streams.KeyLife,
 		"runnel:base":          7 * 24 * time.Hour,
 	}
@@ -150,6 +150,23 @@ func TestRedisKeys(t *testing.T) {
 	}
 	if len(lives) > 0 {
 		t.Errorf("missing keys: %v", lives)
+	}
+}
+
+// An append gives the stream its life where that may be missing: when it is the
+// first of a sixteenth of its age, or the clock is behind the channel.
+func TestRedisStreamLife(t *testing.T) {
+	server := streamstest.StartRedis(t)
+	log, plain := openRedis(t, server), plainClient(t, server)
+	for _, head := range []string{"", "1-1 1-0", "253402300000000-1 1-0"} {
+		if head != "" {
+			plain.Set(t.Context(), "runnel:{a}:head", head, 0)
+		}
+		add(t, log, "a", text("1"))
+		if life := plain.PTTL(t.Context(), "runnel:{a}:log").Val(); life < 24*time.Hour {
+			t.Errorf("with the head %q the stream lives for %v", head, life)
+		}
+		plain.Persist(t.Context(), "runnel:{a}:log")
 	}
 }
 
