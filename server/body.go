@@ -22,7 +22,7 @@ func readBody(c echo.Context, what string, limit int) ([]byte, error) {
 	if r.ContentLength > int64(limit) {
 		return nil, tooLarge(what, limit)
 	}
-	body, err := readAll(http.MaxBytesReader(c.Response().Writer, r.Body, int64(limit)), r.ContentLength)
+	body, err := readAll(bounded(c, limit), r.ContentLength)
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
 		return nil, tooLarge(what, limit)
 	}
@@ -32,6 +32,15 @@ func readBody(c echo.Context, what string, limit int) ([]byte, error) {
 	// What follows may wait for the log longer than a body may take to come.
 	_ = http.NewResponseController(c.Response().Writer).SetReadDeadline(time.Time{})
 	return body, nil
+}
+
+// bounded is the request's body up to that many bytes; one of a known length
+// has been compared already.
+func bounded(c echo.Context, limit int) io.Reader {
+	if r := c.Request(); r.ContentLength >= 0 {
+		return r.Body
+	}
+	return http.MaxBytesReader(c.Response().Writer, c.Request().Body, int64(limit))
 }
 
 // eagerBody is how much memory a body gets before its bytes have come: what an
@@ -76,7 +85,7 @@ func contentType(r *http.Request, wanted string) (string, error) {
 // answer writes a JSON answer.
 func answer(c echo.Context, status int, body []byte) error {
 	w := c.Response()
-	w.Header().Set("Content-Type", "application/json")
+	w.Header()["Content-Type"] = typeJSON
 	w.WriteHeader(status)
 	if c.Request().Method == http.MethodHead {
 		return nil

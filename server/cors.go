@@ -6,6 +6,16 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
+// Headers of every answer, made once for all: none of them is changed in place.
+var (
+	cacheControl  = []string{"no-store, no-transform"}
+	vary          = []string{"Accept, Origin"}
+	noSniff       = []string{"nosniff"}
+	typeJSON      = []string{"application/json"}
+	exposed       = []string{corsExposed}
+	credentialsIn = []string{"true"}
+)
+
 const (
 	corsMethods = "GET, POST"
 	// corsHeaders are those of protocol.md that a browser asks about first, and
@@ -22,17 +32,17 @@ const (
 // and so buffering, a feed.
 func (s *Server) commonHeaders(c echo.Context) (allowed bool) {
 	h := c.Response().Header()
-	h.Set("Cache-Control", "no-store, no-transform")
-	h.Set("Vary", "Accept, Origin")
-	h.Set("X-Content-Type-Options", "nosniff")
+	h["Cache-Control"] = cacheControl
+	h["Vary"] = vary
+	h["X-Content-Type-Options"] = noSniff
 	origin, allowed := s.verifier.AllowedOrigin(c.Request())
 	if !allowed {
 		return false
 	}
 	h.Set("Access-Control-Allow-Origin", origin)
-	h.Set("Access-Control-Expose-Headers", corsExposed)
+	h["Access-Control-Expose-Headers"] = exposed
 	if origin != "*" {
-		h.Set("Access-Control-Allow-Credentials", "true")
+		h["Access-Control-Allow-Credentials"] = credentialsIn
 	}
 	return true
 }
