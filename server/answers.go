@@ -1,23 +1,28 @@
 package server
 
 import (
+	"container/list"
 	"context"
 	"sync"
+	"time"
 )
 
 // answers bounds what the node holds of pages until their peers have taken
 // them. Who wants one waits for room.
 type answers struct {
-	mu      sync.Mutex
-	free    int
-	users   map[string]int // what each holds; nobody who holds nothing stands here
-	waiting []*waitingAnswer
+	draining <-chan struct{} // closed when nobody is to wait any more
+
+	mu    sync.Mutex
+	free  int
+	users map[string]*answerUser // those who hold some or wait
+	turns list.List              // of those who wait, *answerUser; the first is asked first
 }
 
-type waitingAnswer struct {
-	user string
-	room chan struct{} // closed when there is room
-	left bool          // it waits no more
+type answerUser struct {
+	name    string
+	held    int
+	waiting list.List     // chan struct{}, each closed when it has room
+	turn    *list.Element // in turns, nil while nobody waits
 }
 
 const (
@@ -26,14 +31,18 @@ const (
 	answersRoom = 32 << 20
 	// answerRoom is what one may: its events, and what they are encoded as.
 	answerRoom = 2 * maxPageBytes
+	// answersWait is how long one waits for room: as long as for its reading.
+	answersWait = historyWait
 )
 
-func newAnswers() *answers { return &answers{free: answersRoom, users: map[string]int{}} }
+func newAnswers(draining <-chan struct{}) *answers {
+	return &answers{draining: draining, free: answersRoom, users: map[string]*answerUser{}}
+}
 
-// room is what a page under way holds. The zero room, or nil, holds nothing.
+// room is what a page under way holds; nil holds nothing.
 type room struct {
 	all  *answers
-	user string
+	user *answerUser
 	held int
 }
 
@@ -41,40 +50,80 @@ var errNoRoom = fault(codeUnavailable, "too many large answers are under way; tr
 
 // enter waits until there is room for a page of the user's. The caller calls
 // leave when the peer has taken it.
-func (a *answers) enter(ctx context.Context, user string) (*room, error) {
-	a.mu.Lock()
-	if a.fits(user) {
-		defer a.mu.Unlock()
-		return a.give(user), nil
+func (a *answers) enter(ctx context.Context, name string) (*room, error) {
+	held, u, place := a.ask(name)
+	if place == nil {
+		return held, nil
 	}
-	w := &waitingAnswer{user: user, room: make(chan struct{})}
-	a.waiting = append(a.waiting, w)
-	a.mu.Unlock()
+	over := time.NewTimer(answersWait)
+	defer over.Stop()
+	err := errNoRoom
 	select {
-	case <-w.room:
+	case <-place.Value.(chan struct{}):
+	case <-over.C:
 	case <-ctx.Done():
+	case <-a.draining:
+		err = errDraining
 	}
+	return a.stopWaiting(u, place, err)
+}
+
+// ask gives room, or where there is none a place among the user's that wait.
+func (a *answers) ask(name string) (held *room, u *answerUser, place *list.Element) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	u = a.users[name]
+	if u == nil {
+		u = &answerUser{name: name}
+		a.users[name] = u
+	}
+	if a.fits(u) {
+		return a.give(u), u, nil
+	}
+	place = u.waiting.PushBack(make(chan struct{}))
+	if u.turn == nil {
+		u.turn = a.turns.PushBack(u)
+	}
+	return nil, u, place
+}
+
+// stopWaiting returns the room that place was given, else err.
+func (a *answers) stopWaiting(u *answerUser, place *list.Element, err error) (*room, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	select {
-	case <-w.room:
-		return &room{a, user, answerRoom}, nil
+	case <-place.Value.(chan struct{}):
+		return &room{a, u, answerRoom}, nil
 	default:
-		w.left = true
-		return nil, errNoRoom
+		a.forget(u, place)
+		return nil, err
 	}
 }
 
 // fits: a user may hold as much as is left for all others. So a few who do not
 // read always leave room for one who does.
-func (a *answers) fits(user string) bool {
-	return a.users[user]+answerRoom <= a.free
+func (a *answers) fits(u *answerUser) bool { return u.held+answerRoom <= a.free }
+
+func (a *answers) give(u *answerUser) *room {
+	a.free -= answerRoom
+	u.held += answerRoom
+	return &room{a, u, answerRoom}
 }
 
-func (a *answers) give(user string) *room {
-	a.free -= answerRoom
-	a.users[user] += answerRoom
-	return &room{a, user, answerRoom}
+// forget takes out a place that waits no more.
+func (a *answers) forget(u *answerUser, place *list.Element) {
+	u.waiting.Remove(place)
+	if u.waiting.Len() == 0 {
+		a.turns.Remove(u.turn)
+		u.turn = nil
+	}
+	a.dropIdle(u)
+}
+
+func (a *answers) dropIdle(u *answerUser) {
+	if u.held == 0 && u.turn == nil {
+		delete(a.users, u.name)
+	}
 }
 
 // shrink gives back what the page does not need once it is known.
@@ -93,25 +142,25 @@ func (r *room) giveBack(n int) {
 	defer a.mu.Unlock()
 	r.held -= n
 	a.free += n
-	if a.users[r.user] -= n; a.users[r.user] == 0 {
-		delete(a.users, r.user)
-	}
+	r.user.held -= n
 	a.letIn()
+	a.dropIdle(r.user)
 }
 
-// letIn gives room to those who wait, in their order as far as each may have it.
+// letIn gives room to the user whose turn it is, of those who may have it now:
+// to one, for no more was given back than one takes. While thousands wait, that
+// is a look at the first.
 func (a *answers) letIn() {
-	still := a.waiting[:0]
-	for _, w := range a.waiting {
-		switch {
-		case w.left:
-		case a.fits(w.user):
-			a.give(w.user)
-			close(w.room)
-		default:
-			still = append(still, w)
+	for turn := a.turns.Front(); turn != nil && a.free >= answerRoom; turn = turn.Next() {
+		u := turn.Value.(*answerUser)
+		if !a.fits(u) {
+			continue
 		}
+		a.give(u)
+		place := u.waiting.Front()
+		close(place.Value.(chan struct{}))
+		a.turns.MoveToBack(turn)
+		a.forget(u, place)
+		return
 	}
-	clear(a.waiting[len(still):])
-	a.waiting = still
 }

@@ -51,6 +51,7 @@ type feed struct {
 	warned   bool        // that the token expires
 	pending  *apiError   // why to close once it is not held any more
 	overtime *time.Timer // closes a WebSocket that does not authenticate
+	doing    func()      // ends the wait of a message that is being answered, nil while there is none
 	alive    liveness
 }
 

@@ -1,6 +1,9 @@
 package server
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // close ends the feed in good order: what is being written is finished, the
 // goodbye is said, events that come later are for another connection. It
@@ -70,9 +73,35 @@ func (f *feed) closeWith(frame []byte) {
 func (f *feed) startClosing() {
 	f.closing = true
 	f.parting = f.parting || !f.transport.answers()
-	f.wakeSenders()
+	f.stopWaiting()
 	f.endBy = time.Now().Add(closeTimeout)
 	f.hub.wheel.add(f, f.endBy)
+}
+
+// stopWaiting ends, with f.mu held, what the goroutine that serves the peer
+// waits for.
+func (f *feed) stopWaiting() {
+	f.wakeSenders()
+	if f.doing != nil {
+		f.doing()
+	}
+}
+
+// context is for answering a message of the peer's: it ends with the feed, too.
+// One is under way at a time. The caller calls done.
+func (f *feed) context(limit time.Duration) (ctx context.Context, done func()) {
+	ctx, cancel := context.WithTimeout(f.hub.ctx, limit)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.doing = cancel; f.closing || f.ended {
+		cancel()
+	}
+	return ctx, func() {
+		f.mu.Lock()
+		f.doing = nil
+		f.mu.Unlock()
+		cancel()
+	}
 }
 
 // closeTimeout is how long a feed that is closing may take.
@@ -132,7 +161,7 @@ func (f *feed) end() {
 	}
 	subs, admission := f.subs, f.admission
 	f.subs, f.control = nil, nil
-	f.wakeSenders()
+	f.stopWaiting()
 	f.mu.Unlock()
 	for _, s := range subs {
 		s.Close()

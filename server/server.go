@@ -106,7 +106,7 @@ func New(c Config) (*Server, error) {
 		node: c.Node, version: c.Version, store: c.Store, started: time.Now(),
 		limits: c.Limits, drainOver: c.Drain, page: c.Page,
 		adminListen: c.AdminListen, reconnects: c.Reconnects,
-		admissions: newAdmissions(c.Limits), requests: newRequests(c.Limits), answers: newAnswers(),
+		admissions: newAdmissions(c.Limits), requests: newRequests(c.Limits),
 		outages: rate.Sometimes{Interval: time.Second},
 	}
 	if c.CompressFrom > 0 {
@@ -121,6 +121,7 @@ func New(c Config) (*Server, error) {
 	}
 	s.metrics = newMetrics(s)
 	s.hub = newHub(c.Pace, s.log, s.metrics.latency.observe)
+	s.answers = newAnswers(s.hub.draining)
 	s.handler, s.admin = s.routes(), s.adminSurface()
 	return s, nil
 }

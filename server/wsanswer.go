@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"encoding/json"
 	"slices"
 	"time"
@@ -102,8 +101,8 @@ func (v *conversation) doHistory(m *message) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(v.feed.hub.ctx, historyWait)
-	defer cancel()
+	ctx, done := v.feed.context(historyWait)
+	defer done()
 	page, held, err := v.server.readPage(ctx, v.claims, m.channel, q)
 	defer held.leave()
 	if err != nil {
@@ -142,8 +141,13 @@ func (v *conversation) reply(kind string, ref json.RawMessage, members func([]by
 	v.feed.send(frame(kind, ref, members))
 }
 
-// fail answers a message with an error; the connection stays.
-func (v *conversation) fail(ref json.RawMessage, err error) { v.feed.send(v.failure(ref, err)) }
+// fail answers a message with an error; the connection stays. One that is
+// ending is told nothing: that is why its message could not be answered.
+func (v *conversation) fail(ref json.RawMessage, err error) {
+	if !v.feed.isClosing() {
+		v.feed.send(v.failure(ref, err))
+	}
+}
 
 // failure is that answer. It counts the error.
 func (v *conversation) failure(ref json.RawMessage, err error) []byte {

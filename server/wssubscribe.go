@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"encoding/json"
 
 	"runnel/streams"
@@ -53,8 +52,8 @@ func (v *conversation) subscribe(ref json.RawMessage, channel string, start stre
 	case n >= v.server.limits.SocketChannels:
 		return badRequest("a WebSocket has at most %d channels", v.server.limits.SocketChannels)
 	}
-	ctx, cancel := context.WithTimeout(v.feed.hub.ctx, followWait)
-	defer cancel()
+	ctx, done := v.feed.context(followWait)
+	defer done()
 	sub, err := v.server.broker.Subscribe(ctx, channel, start, v.feed)
 	if err != nil {
 		return err
