@@ -51,9 +51,9 @@ func ask(t *testing.T, h http.Handler, method, path, body string) (int, map[stri
 }
 
 // fetch asks through a proxy, over a connection of its own.
-func fetch(t *testing.T, url string, header ...string) (int, error) {
+func fetch(t *testing.T, wait time.Duration, url string, header ...string) (int, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), wait)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, "GET", url, nil)
 	if err != nil {
@@ -78,33 +78,33 @@ func TestLab(t *testing.T) {
 		t.Fatal(status, made)
 	}
 	url, one := made["url"].(string), "/lab/proxies/"+made["id"].(string)
-	if status, err := fetch(t, url); status != 200 {
+	if status, err := fetch(t, patience, url); status != 200 {
 		t.Fatal(status, err)
 	}
 
 	if status, answer := ask(t, h, "PUT", one, `{"refuse_upgrades":true}`); status != 200 || answer["refuse_upgrades"] != true {
 		t.Fatal(status, answer)
 	}
-	if status, err := fetch(t, url, "Connection", "Upgrade", "Upgrade", "websocket"); status != http.StatusForbidden {
+	if status, err := fetch(t, patience, url, "Connection", "Upgrade", "Upgrade", "websocket"); status != http.StatusForbidden {
 		t.Error(status, err)
 	}
-	if status, err := fetch(t, url); status != 200 {
+	if status, err := fetch(t, patience, url); status != 200 {
 		t.Error(status, err)
 	}
 
 	ask(t, h, "PUT", one, `{"drop_network":true}`)
-	if status, err := fetch(t, url); err == nil {
+	if status, err := fetch(t, time.Second, url); err == nil {
 		t.Error("the network was dropped and answered", status)
 	}
 	ask(t, h, "PUT", one, `{}`)
-	if status, err := fetch(t, url); status != 200 {
+	if status, err := fetch(t, patience, url); status != 200 {
 		t.Error(status, err)
 	}
 
 	if status, _ := ask(t, h, "DELETE", one, ""); status != http.StatusNoContent {
 		t.Error(status)
 	}
-	if _, err := fetch(t, url); err == nil {
+	if _, err := fetch(t, patience, url); err == nil {
 		t.Error("a proxy that was ended answers")
 	}
 	for _, method := range []string{"PUT", "DELETE"} {

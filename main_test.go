@@ -15,9 +15,14 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"runnel/hubtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long a test waits for what has to happen.
+const patience = hubtest.Patience
 
 var update = flag.Bool("update", false, "write the golden files anew")
 

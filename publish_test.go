@@ -18,7 +18,7 @@ import (
 
 func publishFrom(t *testing.T, in io.Reader, h *httptest.Server, args ...string) (stderr string, err error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var out, errs bytes.Buffer
 	err = run(ctx, append([]string{"publish", "logs", "--url", h.URL}, args...), env(), in, &out, &errs)
@@ -65,7 +65,7 @@ func TestPublishSlowPipe(t *testing.T) {
 	}()
 	for i := 1; i <= 3; i++ {
 		fmt.Fprintf(write, "line %d\n", i)
-		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 			h.mu.Lock()
 			n := len(h.events)
 			h.mu.Unlock()

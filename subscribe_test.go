@@ -48,7 +48,7 @@ func TestSubscribe(t *testing.T) {
 {"type":"event","channel":"c","id":"1002-5","event":"message","text":"two","time":"1970-01-01T00:00:01.002Z"}
 `, ""},
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		var out, errs bytes.Buffer
 		args := append([]string{"subscribe", "c", "--count=4", "--since=1h", "--url", newFeed(t, feed...).URL}, test.flags...)
 		err := run(ctx, args, env(), nil, &out, &errs)

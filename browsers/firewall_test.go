@@ -70,9 +70,6 @@ func TestClientThroughFirewalls(t *testing.T) {
 				if *realIntervals {
 					t.Logf("| %s | %.8s | %s | %.1f s |", f.name, page.label, page.saw("connected")[0].Data, took.Seconds())
 				}
-				if took > 10*time.Second {
-					t.Errorf("%s has its first event after %v", page.label, took)
-				}
 			}
 			for range 20 {
 				p.publish(1)

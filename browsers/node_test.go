@@ -4,18 +4,16 @@ import (
 	"crypto/tls"
 	"net/http"
 	"testing"
-	"time"
 
 	"runnel/faultproxy"
 	"runnel/hubtest"
 )
 
-// patience is how long a test waits for what has to happen: far longer than it
-// takes on a loaded machine, as only a failing test waits so long.
-const patience = 60 * time.Second
+// patience is how long a test waits for what has to happen.
+const patience = hubtest.Patience
 
 // web is the tests' own client. It believes certificates that the tests made.
-var web = &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{
+var web = &http.Client{Timeout: patience, Transport: &http.Transport{
 	MaxIdleConnsPerHost: 8,
 	TLSClientConfig:     &tls.Config{InsecureSkipVerify: true},
 }}
@@ -34,5 +32,5 @@ func proxied(t testing.TB, n *hubtest.Node) *faultproxy.Proxy {
 // within polls until the condition holds.
 func within(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	hubtest.Within(t, patience, what, holds)
+	hubtest.Within(t, what, holds)
 }

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"runnel/hubtest"
 )
@@ -17,9 +16,8 @@ import (
 // web makes requests that are not part of a transcript.
 var web = &http.Client{Timeout: patience}
 
-// patience is how long something may take that has to happen: far longer than
-// it takes, for only a failing test waits so long.
-const patience = 30 * time.Second
+// patience is how long a test waits for what has to happen.
+const patience = hubtest.Patience
 
 func TestMain(m *testing.M) { os.Exit(hubtest.Main(m, web.CloseIdleConnections)) }
 
@@ -65,7 +63,7 @@ func fences(text string) (all []fence) {
 // within polls until the condition holds.
 func within(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	hubtest.Within(t, patience, what, holds)
+	hubtest.Within(t, what, holds)
 }
 
 func writeFile(t testing.TB, name, text string) {

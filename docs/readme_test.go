@@ -77,7 +77,7 @@ func (r *reader) run(f fence, text string) {
 		r.do("(\n" + text + ") &\n")
 		wanted = terminal
 	}
-	hubtest.Within(r.t, compiling, fmt.Sprintf("README.md:%d: something says %q", f.line, wanted), func() bool {
+	hubtest.WithinLong(r.t, compiling, fmt.Sprintf("README.md:%d: something says %q", f.line, wanted), func() bool {
 		return strings.Contains(r.said()[before:], wanted)
 	})
 }

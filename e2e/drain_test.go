@@ -21,7 +21,7 @@ import (
 // elsewhere over a while, finishes what is under way, and exits with 0.
 func TestDrain(t *testing.T) {
 	t.Parallel()
-	n := startNode(t, "--drain", "3s", "--store", "bolt:"+filepath.Join(t.TempDir(), "runnel.db"))
+	n := startNode(t, "--drain", "6s", "--store", "bolt:"+filepath.Join(t.TempDir(), "runnel.db"))
 	position := n.publish("c", "first")
 	var feeds []*feed
 	for range 6 {
@@ -38,24 +38,7 @@ func TestDrain(t *testing.T) {
 
 	n.Signal(syscall.SIGTERM)
 	began := time.Now()
-	within(t, "the node is not ready", func() bool { return n.Ready() == http.StatusServiceUnavailable })
-	if took := time.Since(began); took > 2*time.Second {
-		t.Errorf("not ready after %v", took)
-	}
-	for _, path := range []string{events("c"), "/events?channel=c"} {
-		if r := wantRefusal(openFeed(t, n.Addr, path, "Last-Event-ID: "+position), "unavailable"); r.id != position {
-			t.Errorf("the given position was %q, the block's ID is %q", position, r.id)
-		}
-		path, _, _ = strings.Cut(path, "?")
-		if r := wantRefusal(openFeed(t, n.Addr, path+"?channel=c&after=c/"+position), "unavailable"); r.id != position {
-			t.Errorf("the position given by after= was %q, the block's ID is %q", position, r.id)
-		}
-	}
-	openSocket(t, n.Addr, "/ws?channel=c").wantCloseAfterWelcome(1001)
-	if status := half(); status != 201 {
-		t.Errorf("the publish under way: status %d", status)
-	}
-	ends := make(chan time.Duration)
+	ends := make(chan time.Duration, len(feeds))
 	for _, f := range feeds {
 		go func() {
 			var last block
@@ -68,6 +51,20 @@ func TestDrain(t *testing.T) {
 			}
 			ends <- time.Since(began)
 		}()
+	}
+	within(t, "the node is not ready", func() bool { return n.Ready() == http.StatusServiceUnavailable })
+	for _, path := range []string{events("c"), "/events?channel=c"} {
+		if r := wantRefusal(openFeed(t, n.Addr, path, "Last-Event-ID: "+position), "unavailable"); r.id != position {
+			t.Errorf("the given position was %q, the block's ID is %q", position, r.id)
+		}
+		path, _, _ = strings.Cut(path, "?")
+		if r := wantRefusal(openFeed(t, n.Addr, path+"?channel=c&after=c/"+position), "unavailable"); r.id != position {
+			t.Errorf("the position given by after= was %q, the block's ID is %q", position, r.id)
+		}
+	}
+	openSocket(t, n.Addr, "/ws?channel=c").wantCloseAfterWelcome(1001)
+	if status := half(); status != 201 {
+		t.Errorf("the publish under way: status %d", status)
 	}
 	s.wantClose(1001)
 	var took []time.Duration
@@ -82,7 +79,7 @@ func TestDrain(t *testing.T) {
 		t.Errorf("the poll is answered with %d: %s", a.status, a.body)
 	}
 	n.AwaitExit()
-	if took := time.Since(began); took > 15*time.Second {
+	if took := time.Since(began); took > patience {
 		t.Errorf("the hub ends after %v", took)
 	}
 	n.Restart()

@@ -73,7 +73,7 @@ func (a *attackers) dial(first string, then string, times int) {
 	}
 	conn.(*net.TCPConn).SetReadBuffer(4 << 10)
 	a.t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	conn.SetDeadline(time.Now().Add(patience))
 	go func() {
 		io.WriteString(conn, first)
 		for range times {

@@ -3,14 +3,12 @@ package e2e
 import (
 	"encoding/json"
 	"testing"
-	"time"
 
 	"runnel/hubtest"
 )
 
-// patience is how long a test waits for what has to happen: far longer than it
-// takes on a loaded machine, as only a failing test waits so long.
-const patience = 30 * time.Second
+// patience is how long a test waits for what has to happen.
+const patience = hubtest.Patience
 
 // node is a running hub with the questions that tests ask it.
 type node struct {
@@ -41,7 +39,7 @@ func launch(t testing.TB, env []string, args ...string) *node {
 // within polls until the condition holds.
 func within(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	hubtest.Within(t, patience, what, holds)
+	hubtest.Within(t, what, holds)
 }
 
 // parse reads JSON that the hub wrote.

@@ -32,10 +32,6 @@ type Node struct {
 	ended chan struct{} // closed when the process is gone
 }
 
-// patience is how long a hub may take to start, to get ready and to end: far
-// longer than it does on a loaded machine, as only a failing test waits so long.
-const patience = 60 * time.Second
-
 // greeting is the first line that the hub prints.
 var greeting = regexp.MustCompile(`^runnel .* listens on (https?)://([0-9.]+:[0-9]+), node ([A-Za-z0-9-]+)`)
 
@@ -98,7 +94,7 @@ func (n *Node) start() {
 	select {
 	case line := <-first:
 		n.greeted(line)
-	case <-time.After(patience):
+	case <-time.After(Patience):
 		n.t.Fatal("the hub says nothing")
 	}
 }
@@ -136,7 +132,7 @@ func (n *Node) Ready() int {
 // AwaitReady waits until /readyz says 200.
 func (n *Node) AwaitReady() {
 	n.t.Helper()
-	Within(n.t, patience, "the node is ready", func() bool { return n.Ready() == http.StatusOK })
+	Within(n.t, "the node is ready", func() bool { return n.Ready() == http.StatusOK })
 }
 
 // Log is what the hub has written to stderr, over all its restarts.
@@ -198,13 +194,13 @@ func (n *Node) awaitEnd() {
 	select {
 	case <-n.ended:
 		return
-	case <-time.After(patience):
+	case <-time.After(Patience):
 	}
 	n.t.Error("the hub does not end")
 	process.Signal(syscall.SIGQUIT) // its goroutines go to the log
 	select {
 	case <-n.ended:
-	case <-time.After(5 * time.Second):
+	case <-time.After(Patience):
 		process.Kill()
 		<-n.ended
 	}

@@ -7,9 +7,20 @@ import (
 	"time"
 )
 
+// Patience is how long a test waits for what has to happen: far longer than it
+// takes on a loaded machine, as only a failing test waits so long.
+const Patience = time.Minute
+
 // Within polls until the condition holds, and fails the test when it does not
-// by then; what says what it waits for.
-func Within(t testing.TB, long time.Duration, what string, holds func() bool) {
+// in time; what says what it waits for.
+func Within(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	WithinLong(t, Patience, what, holds)
+}
+
+// WithinLong is Within for what takes minutes where the machine is slow, as
+// compiling does.
+func WithinLong(t testing.TB, long time.Duration, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(long); !holds(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {

@@ -26,7 +26,7 @@ func TestSlowBodiesAreCut(t *testing.T) {
 		}
 		defer conn.Close()
 		fmt.Fprintf(conn, "POST /channels/c/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer %s\r\nContent-Length: 10\r\n\r\n1", token)
-		conn.SetDeadline(time.Now().Add(10 * time.Second))
+		conn.SetDeadline(time.Now().Add(patience))
 		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -43,6 +43,7 @@ func TestSlowBodiesAreCut(t *testing.T) {
 // TestUnfinishedMessagesAreCut: a message that is begun and does not come to its
 // end holds its bytes for BodyWait, and its peer is told why it is closed.
 func TestUnfinishedMessagesAreCut(t *testing.T) {
+	t.Parallel() // each is given seconds to close
 	n := startNode(t, demo, func(c *Config, _ *auth.Config) {
 		c.Limits = DefaultLimits()
 		c.Limits.BodyWait = 100 * time.Millisecond
@@ -61,7 +62,16 @@ func TestUnfinishedMessagesAreCut(t *testing.T) {
 			t.Errorf("%s: the hub says %q", name, all)
 		}
 	}
-	// One that comes in time is none of these, nor is what follows it.
+}
+
+// TestFinishedMessagesAreNotCut: one that comes in time is none of these, nor is
+// what follows it.
+func TestFinishedMessagesAreNotCut(t *testing.T) {
+	t.Parallel()
+	n := startNode(t, demo, func(c *Config, _ *auth.Config) {
+		c.Limits = DefaultLimits()
+		c.Limits.BodyWait = 2 * time.Second
+	})
 	s := n.openSocket(t, "/ws")
 	r := bufio.NewReader(s)
 	io.WriteString(s, "\x01\x81\x00\x00\x00\x00{")
@@ -72,7 +82,7 @@ func TestUnfinishedMessagesAreCut(t *testing.T) {
 		return f.closing || f.outlet.(*descriptor).waits()
 	})
 	io.WriteString(s, "\x80\x8e\x00\x00\x00\x00\"type\":\"ping\"}")
-	time.Sleep(300 * time.Millisecond) // the time of the message passes
+	time.Sleep(2500 * time.Millisecond) // the time of the message passes
 	io.WriteString(s, maskedText(`{"type":"ping","ref":1}`))
 	for range 2 {
 		for pong := ""; !strings.Contains(pong, "pong"); {
@@ -99,20 +109,21 @@ func (d *descriptor) waits() bool {
 // TestDeadlinesAreTheRequestsOwn: what a request was given to be answered in
 // does not count for the next one on its connection.
 func TestDeadlinesAreTheRequestsOwn(t *testing.T) {
+	t.Parallel()
 	n := startNode(t, demo, func(c *Config, _ *auth.Config) {
 		c.Limits = DefaultLimits()
-		c.Limits.AnswerWait = 300 * time.Millisecond
+		c.Limits.AnswerWait = time.Second
 	})
 	conn, err := net.Dial("tcp", strings.TrimPrefix(n.url, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	conn.SetDeadline(time.Now().Add(patience))
 	r := bufio.NewReader(conn)
 	for _, request := range []string{
-		"GET /healthz", "OPTIONS /tickets", "GET /metrics", "GET /nothing", "GET /debug/pprof/trace?seconds=0.5",
-		"GET /channels/a/events?last_event_id=earliest&wait=500ms", "GET /metrics",
+		"GET /healthz", "OPTIONS /tickets", "GET /metrics", "GET /nothing", "GET /debug/pprof/trace?seconds=1.5",
+		"GET /channels/a/events?last_event_id=earliest&wait=1500ms", "GET /metrics",
 	} {
 		fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: localhost\r\n\r\n", request)
 		resp, err := http.ReadResponse(r, nil)
@@ -122,6 +133,6 @@ func TestDeadlinesAreTheRequestsOwn(t *testing.T) {
 		if _, err := io.Copy(io.Discard, resp.Body); err != nil {
 			t.Fatalf("%s: %v", request, err)
 		}
-		time.Sleep(350 * time.Millisecond) // the deadline passes
+		time.Sleep(1100 * time.Millisecond) // the deadline passes
 	}
 }

@@ -293,7 +293,7 @@ func TestDeliverEndsBrokenFeeds(t *testing.T) {
 		publishNumbers(t, n, "a", 0, 1)
 		select {
 		case <-out.closed:
-		case <-time.After(30 * time.Second):
+		case <-time.After(patience):
 			t.Fatal("not closed")
 		}
 		eventually(t, "no subscription left", func() bool { return n.broker.Stats().Subscriptions == 0 })
@@ -324,7 +324,7 @@ func TestSlowPeerHoldsLittle(t *testing.T) {
 		t.Fatalf("the position ran ahead to %v", subs)
 	}
 	got := &bytes.Buffer{}
-	client.SetReadDeadline(time.Now().Add(20 * time.Second))
+	client.SetReadDeadline(time.Now().Add(patience))
 	buffer := make([]byte, 1<<16)
 	for seen := 0; seen < total; {
 		k, err := client.Read(buffer)

@@ -53,7 +53,7 @@ func (n *node) openFeed(t *testing.T, channel string) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(30 * time.Second))
+	conn.SetDeadline(time.Now().Add(patience))
 	io.WriteString(conn, "GET /channels/"+channel+"/events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n")
 	awaitText(t, conn, "runnel.welcome")
 	return conn

@@ -46,7 +46,7 @@ func (s *served) wait() {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		s.t.Fatal("Serve did not end")
 	}
 }
@@ -141,7 +141,7 @@ func TestSlowAndLongHeaders(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		conn.SetDeadline(time.Now().Add(10 * time.Second))
+		conn.SetDeadline(time.Now().Add(patience))
 		io.WriteString(conn, head) // may fail when the hub has closed already
 		if _, err := io.ReadAll(conn); os.IsTimeout(err) {
 			t.Errorf("%.30q… keeps its connection", head)

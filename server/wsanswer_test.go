@@ -44,7 +44,7 @@ func TestPublishersThatDoNotReadAreBounded(t *testing.T) {
 		t.Errorf("%d bytes are held", held)
 	}
 
-	client.SetReadDeadline(time.Now().Add(20 * time.Second))
+	client.SetReadDeadline(time.Now().Add(patience))
 	r := bufio.NewReader(client)
 	for i := range publishes {
 		if _, err := r.ReadString('}'); err != nil {

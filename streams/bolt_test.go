@@ -249,7 +249,7 @@ func TestBoltTrimsMuch(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := appendText(t, b, "a", streams.Retention{Count: 10, Age: time.Hour}, "last", "")
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 		page := readAll(t, b, "a")
 		if n := len(page.Events); n == 10 && page.Events[0].ID.N == last.N-9 {
 			return

@@ -64,7 +64,7 @@ func TestRecords(t *testing.T) {
 			if ok, err := of[0].SwapRecord(ctx, "b", nil, []byte("brief"), 20*time.Millisecond); !ok || err != nil {
 				t.Fatal(ok, err)
 			}
-			within(t, 5*time.Second, "the record's end", func() bool {
+			within(t, "the record's end", func() bool {
 				b, err := of[1].Record(ctx, "b")
 				return b == nil && err == nil
 			})
@@ -139,7 +139,7 @@ func TestBoltRecordsOutliveTheProcess(t *testing.T) {
 	if v, err := b.Record(t.Context(), "long"); string(v) != "long" || err != nil {
 		t.Errorf("%q, %v", v, err)
 	}
-	within(t, 10*time.Second, "the ended one to be deleted", func() bool { return b.RecordsKept() == 1 })
+	within(t, "the ended one to be deleted", func() bool { return b.RecordsKept() == 1 })
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ func TestRedisAccess(t *testing.T) {
 	})
 	ear := listen(t, log, "a")
 	add(t, log, "a", text("1"), streams.Draft{Data: []byte("2"), Ephemeral: true, Key: "k"})
-	within(t, 10*time.Second, "both events", func() bool { return ear.count() == 2 })
+	within(t, "both events", func() bool { return ear.count() == 2 })
 	read(t, log, "a", everything)
 	if _, err := log.Heads(t.Context(), []string{"a", "b"}); err != nil {
 		t.Fatal(err)
@@ -92,10 +92,10 @@ func TestRedisTLS(t *testing.T) {
 	log := openRedisWith(t, streams.RedisOptions{URL: "rediss://127.0.0.1:" + port + "?skip_verify=true"})
 	ear := listen(t, log, "a")
 	add(t, log, "a", text("1"))
-	within(t, 10*time.Second, "the event", func() bool { return ear.count() == 1 })
+	within(t, "the event", func() bool { return ear.count() == 1 })
 	resyncs := ear.times()
 	log.Refollow()
-	within(t, 10*time.Second, "another Resync", func() bool { return ear.times() > resyncs })
+	within(t, "another Resync", func() bool { return ear.times() > resyncs })
 
 	distrustful := openRedisWith(t, streams.RedisOptions{URL: "rediss://127.0.0.1:" + port})
 	_, err = distrustful.Append(t.Context(), "a", aDay, []streams.Draft{text("2")})

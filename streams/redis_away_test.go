@@ -44,16 +44,16 @@ func TestRedisPaused(t *testing.T) {
 	if _, err := log.Range(t.Context(), "a", everything); !errors.Is(err, streams.ErrUnavailable) {
 		t.Error(err)
 	}
-	if took := time.Since(began); took > 3*time.Second {
+	if took := time.Since(began); took > patience {
 		t.Errorf("three answers took %v", took)
 	}
-	within(t, 15*time.Second, "the connection to be given up", func() bool {
+	within(t, "the connection to be given up", func() bool {
 		return strings.Contains(lines.String(), "lost the Redis")
 	})
 	resyncs := ear.times()
 	server.Resume()
 
-	within(t, 15*time.Second, "another Resync", func() bool { return ear.times() > resyncs })
+	within(t, "another Resync", func() bool { return ear.times() > resyncs })
 	id := insist(t, log, "a", "after")
 	results, err := log.Append(t.Context(), "a", aDay, draft)
 	if err != nil {
@@ -69,7 +69,7 @@ func TestRedisPaused(t *testing.T) {
 	if once != 1 || len(page.Events) != 3 || results[0].ID.IsZero() || id.IsZero() {
 		t.Errorf("%d events, %d of them x", len(page.Events), once)
 	}
-	within(t, 10*time.Second, "all events at the follower", func() bool { return ear.knows(page.Events) })
+	within(t, "all events at the follower", func() bool { return ear.knows(page.Events) })
 }
 
 // What waits behind a stalled batch was never sent, and says so.
@@ -84,7 +84,7 @@ func TestRedisGivenUpBeforeSent(t *testing.T) {
 		return err
 	}
 	server.Pause()
-	within(t, 10*time.Second, "an append that was sent", func() bool {
+	within(t, "an append that was sent", func() bool {
 		return errors.Is(giveUp("sent"), streams.ErrUnknownOutcome)
 	})
 	var callers sync.WaitGroup
@@ -125,9 +125,9 @@ func TestRedisAway(t *testing.T) {
 		t.Error(err)
 	}
 	server.Restart()
-	within(t, 10*time.Second, "the first Resync", func() bool { return ear.times() > 0 })
+	within(t, "the first Resync", func() bool { return ear.times() > 0 })
 	insist(t, log, "a", "there")
-	within(t, 10*time.Second, "the event", func() bool { return ear.count() > 0 })
+	within(t, "the event", func() bool { return ear.count() > 0 })
 	if n := len(read(t, log, "a", everything).Events); n != 1 || log.Reconnects() != 0 {
 		t.Errorf("%d events, %d reconnects", n, log.Reconnects())
 	}
@@ -141,7 +141,7 @@ func TestBrokerRedisRefuses(t *testing.T) {
 	broker := streams.NewBroker(streams.BrokerOptions{Log: log, Node: "n"})
 	defer broker.Close()
 	subscribe := func(channel string) error {
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		s, err := broker.Subscribe(ctx, channel, streams.Now(), streams.NewSignal())
 		if err == nil {
@@ -153,7 +153,7 @@ func TestBrokerRedisRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	server.Stop()
-	within(t, 10*time.Second, "the log to know", func() bool {
+	within(t, "the log to know", func() bool {
 		select {
 		case <-log.Away():
 			return true
@@ -162,14 +162,14 @@ func TestBrokerRedisRefuses(t *testing.T) {
 		}
 	})
 	began := time.Now()
-	if err := subscribe("new"); !errors.Is(err, streams.ErrUnavailable) || time.Since(began) > time.Second {
+	if err := subscribe("new"); !errors.Is(err, streams.ErrUnavailable) || time.Since(began) > patience/2 {
 		t.Errorf("after %v: %v", time.Since(began), err)
 	}
 	if err := subscribe("known"); err != nil {
 		t.Error(err)
 	}
 	server.Restart()
-	within(t, 20*time.Second, "the channel", func() bool { return subscribe("new") == nil })
+	within(t, "the channel", func() bool { return subscribe("new") == nil })
 }
 
 // A batch's shares are each told that the Redis is away, or the log closed.

@@ -106,5 +106,5 @@ func TestRedisBrokenAnswers(t *testing.T) {
 		}
 		seen[string(e.Data)] = true
 	}
-	within(t, time.Minute, "all events at the follower", func() bool { return ear.knows(events) })
+	within(t, "all events at the follower", func() bool { return ear.knows(events) })
 }

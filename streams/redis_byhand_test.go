@@ -95,7 +95,7 @@ func (h *byHand) subscribe(start streams.Start) *story {
 // tells reads until the story is as long as it should be.
 func (s *story) tells(want ...string) {
 	s.t.Helper()
-	over := time.After(20 * time.Second)
+	over := time.After(patience)
 	for {
 		for s.sub.Due() {
 			s.take(s.sub.Next(nil, 1<<20))

@@ -66,7 +66,7 @@ func (l *listener) knows(events []*streams.Event) bool {
 func listen(t *testing.T, log streams.Log, channel string) *listener {
 	t.Helper()
 	l := listenAnyway(t, log, channel)
-	within(t, 10*time.Second, "the first Resync", func() bool { return l.times() > 0 })
+	within(t, "the first Resync", func() bool { return l.times() > 0 })
 	return l
 }
 
@@ -119,13 +119,13 @@ func TestRedisRefollow(t *testing.T) {
 	for i := range 3 {
 		resyncs := ear.times()
 		log.Refollow()
-		within(t, 10*time.Second, "another Resync", func() bool { return ear.times() > resyncs })
+		within(t, "another Resync", func() bool { return ear.times() > resyncs })
 		if n := log.Reconnects(); n != uint64(i+1) {
 			t.Errorf("%d reconnects", n)
 		}
 	}
 	add(t, log, "a", text("1"))
-	within(t, 10*time.Second, "the event", func() bool { return ear.count() > 0 })
+	within(t, "the event", func() bool { return ear.count() > 0 })
 }
 
 // More channels than go into one command, followed before there is a server.
@@ -146,9 +146,9 @@ func TestRedisFollowMany(t *testing.T) {
 			return true
 		}
 	}
-	within(t, 20*time.Second, "every Resync", all(1))
+	within(t, "every Resync", all(1))
 	log.Refollow()
-	within(t, 20*time.Second, "every Resync again", all(2))
+	within(t, "every Resync again", all(2))
 }
 
 // However quickly a channel is left and followed again, the last follower
@@ -164,7 +164,7 @@ func TestRedisFollowAgain(t *testing.T) {
 		add(t, log, "a", text(fmt.Sprint(i)))
 	}
 	page := read(t, log, "a", everything)
-	within(t, 10*time.Second, "all events", func() bool { return ear.knows(page.Events) })
+	within(t, "all events", func() bool { return ear.knows(page.Events) })
 }
 
 // What others publish there is no event, and perhaps one was lost by it.
@@ -176,7 +176,7 @@ func TestRedisForeignMessage(t *testing.T) {
 	if n := plain.Publish(t.Context(), "runnel:{a}:live", "hello").Val(); n != 1 {
 		t.Fatalf("%d subscribers", n)
 	}
-	within(t, 10*time.Second, "a Resync", func() bool { return ear.times() > resyncs })
+	within(t, "a Resync", func() bool { return ear.times() > resyncs })
 	if ear.count() != 0 {
 		t.Error("delivered")
 	}

@@ -33,7 +33,7 @@ func (s *saved) lose() {
 
 func (s *saved) await(what string, ok func() bool) {
 	s.t.Helper()
-	within(s.t, 20*time.Second, what, ok)
+	within(s.t, what, ok)
 }
 
 // publishAfter publishes once the Redis takes events again.

@@ -54,7 +54,7 @@ func TestRedisMerged(t *testing.T) {
 			results[i] = r[0]
 		})
 	}
-	within(t, 10*time.Second, "all of them to wait", func() bool { return log.Waiting("a") == callers })
+	within(t, "all of them to wait", func() bool { return log.Waiting("a") == callers })
 	server.Resume()
 	waiting.Wait()
 	if n := calls() - before; n != 2 {
@@ -82,14 +82,14 @@ func TestRedisMerged(t *testing.T) {
 			t.Errorf("%d answers for a key used %d times", stored[e.ID], callers/6)
 		}
 	}
-	within(t, 10*time.Second, "all events at the follower", func() bool { return ear.knows(events) })
+	within(t, "all events at the follower", func() bool { return ear.knows(events) })
 }
 
 // stick has the sender of channel a wait for the answer to an append, of a
 // server that is paused.
 func stick(t *testing.T, log streams.Log) {
 	t.Helper()
-	within(t, 10*time.Second, "an append that was sent", func() bool {
+	within(t, "an append that was sent", func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		_, err := log.Append(ctx, "a", aDay, []streams.Draft{text("sent")})

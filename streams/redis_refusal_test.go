@@ -103,7 +103,7 @@ func TestRedisRefusals(t *testing.T) {
 					wantRefusal(t, name, err, server, c.says)
 				}
 			}
-			within(t, 10*time.Second, "who subscribes to be told", func() bool {
+			within(t, "who subscribes to be told", func() bool {
 				select {
 				case <-log.Away():
 					return true
@@ -119,9 +119,9 @@ func TestRedisRefusals(t *testing.T) {
 				return
 			}
 			operate(t, operator, c.mend)
-			within(t, 20*time.Second, "the hub to follow", func() bool { return ear.times() > 0 })
+			within(t, "the hub to follow", func() bool { return ear.times() > 0 })
 			add(t, log, "a", text("1"))
-			within(t, 10*time.Second, "the event", func() bool { return ear.count() > 0 })
+			within(t, "the event", func() bool { return ear.count() > 0 })
 			if page := read(t, log, "a", everything); len(page.Events) != 1 {
 				t.Errorf("of what was refused something is there: %d events", len(page.Events))
 			}
@@ -152,7 +152,7 @@ func TestRedisRefusesLater(t *testing.T) {
 		{"a disk that cannot be saved to", "takes no writes, for it cannot save to its disk", []string{"--save", "3600 1000000", "--enable-protected-configs", "yes"}, func(t *testing.T, operator *redis.Client) {
 			operate(t, operator, "CONFIG SET dbfilename "+strings.Repeat("x", 300))
 			operate(t, operator, "BGSAVE")
-			within(t, 10*time.Second, "the save to fail", func() bool {
+			within(t, "the save to fail", func() bool {
 				return strings.Contains(operator.Info(t.Context(), "persistence").Val(), "rdb_last_bgsave_status:err")
 			})
 		}, config("stop-writes-on-bgsave-error no"), true},
@@ -164,7 +164,7 @@ func TestRedisRefusesLater(t *testing.T) {
 				operator.Eval(context.Background(), "while true do end", nil)
 			}()
 			t.Cleanup(func() { <-done })
-			within(t, 10*time.Second, "the server to be busy", func() bool {
+			within(t, "the server to be busy", func() bool {
 				err := operator.Ping(t.Context()).Err()
 				return err != nil && strings.HasPrefix(err.Error(), "BUSY")
 			})
@@ -186,7 +186,7 @@ func TestRedisRefusesLater(t *testing.T) {
 				wantRefusal(t, name, err, server, c.says)
 			}
 			c.end(t, operator)
-			within(t, 10*time.Second, "writes", func() bool {
+			within(t, "writes", func() bool {
 				_, err := log.Append(t.Context(), "b", aDay, []streams.Draft{text("x")})
 				return err == nil
 			})
@@ -215,14 +215,14 @@ func TestRedisUserTakenAway(t *testing.T) {
 		t.Error(said)
 	}
 	operate(t, operator, "ACL DELUSER hub")
-	within(t, 10*time.Second, "the refusal", func() bool { return strings.Contains(lines.String(), "cannot be followed") })
-	within(t, 10*time.Second, "appends to be refused", func() bool {
+	within(t, "the refusal", func() bool { return strings.Contains(lines.String(), "cannot be followed") })
+	within(t, "appends to be refused", func() bool {
 		_, err := log.Append(t.Context(), "a", aDay, []streams.Draft{text("2")})
 		return err != nil && strings.Contains(err.Error(), "refuses the password")
 	})
 	resyncs := ear.times()
 	operate(t, operator, user)
-	within(t, 10*time.Second, "another Resync", func() bool { return ear.times() > resyncs })
+	within(t, "another Resync", func() bool { return ear.times() > resyncs })
 	said := lines.String()
 	for line, n := range map[string]int{
 		"lost the Redis that is followed; trying again": 1, "the Redis cannot be followed; trying again": 1, "following the Redis again": 1,
@@ -254,7 +254,7 @@ func TestRedisLoading(t *testing.T) {
 	operate(t, operator, "CONFIG SET key-load-delay 10000 loading-process-events-interval-bytes 1024")
 	host, port, _ := strings.Cut(master.Addr, ":")
 	operate(t, operator, "REPLICAOF "+host+" "+port)
-	within(t, 20*time.Second, "the server to load", func() bool {
+	within(t, "the server to load", func() bool {
 		_, err := log.Append(t.Context(), "a", aDay, []streams.Draft{text("1")})
 		return errors.Is(err, streams.ErrUnavailable) && strings.Contains(err.Error(), "is loading what it has saved")
 	})
@@ -297,7 +297,7 @@ func TestRedisSocket(t *testing.T) {
 	log := openRedisWith(t, streams.RedisOptions{URL: "redis+unix://" + socket + "?db=1"})
 	ear := listen(t, log, "a")
 	add(t, log, "a", text("1"))
-	within(t, 10*time.Second, "the event", func() bool { return ear.count() == 1 })
+	within(t, "the event", func() bool { return ear.count() == 1 })
 	if n := plainClient(t, server).DBSize(t.Context()).Val(); n != 0 {
 		t.Errorf("%d keys in database 0", n)
 	}

@@ -42,7 +42,7 @@ func TestBrokerRedisTakesNoWrites(t *testing.T) {
 	last := add(t, log, "known", text("1"))[0]
 	broker := streams.NewBroker(streams.BrokerOptions{Log: log, Node: "n", ProbeEvery: time.Hour})
 	defer broker.Close()
-	within(t, 10*time.Second, "the node to be ready", func() bool { return broker.Ready() == nil })
+	within(t, "the node to be ready", func() bool { return broker.Ready() == nil })
 	plain.ConfigSet(t.Context(), "min-replicas-to-write", "1")
 	subscribe := func(channel string, wait time.Duration) (*streams.Subscription, error) {
 		ctx, cancel := context.WithTimeout(t.Context(), wait)
@@ -56,12 +56,12 @@ func TestBrokerRedisTakesNoWrites(t *testing.T) {
 	if _, err := subscribe("new", 100*time.Millisecond); !errors.Is(err, streams.ErrUnavailable) {
 		t.Fatalf("a channel that cannot begin: %v", err)
 	}
-	s, err := subscribe("known", 10*time.Second)
+	s, err := subscribe("known", patience)
 	if err != nil || s.Position() != last {
 		t.Fatalf("a channel beside it: %v", err)
 	}
 	plain.ConfigSet(t.Context(), "min-replicas-to-write", "0")
-	if _, err := subscribe("new", 10*time.Second); err != nil {
+	if _, err := subscribe("new", patience); err != nil {
 		t.Errorf("once it does: %v", err)
 	}
 }

@@ -16,7 +16,7 @@ import (
 // not known.
 func insist(t *testing.T, log streams.Log, channel, data string) streams.ID {
 	d := []streams.Draft{{Data: []byte(data), Text: true, Key: data}}
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		results, err := log.Append(t.Context(), channel, streams.Retention{Count: 1 << 20, Age: time.Hour}, d)
 		switch {
 		case err == nil && results[0].Err == nil:
@@ -68,7 +68,7 @@ func storm(t *testing.T, log streams.Log, publishers int, harm func()) {
 
 	page := read(t, log, "storm", everything)
 	checkTold(t, page.Events, told)
-	within(t, 20*time.Second, "all events at the follower", func() bool { return ear.knows(page.Events) })
+	within(t, "all events at the follower", func() bool { return ear.knows(page.Events) })
 }
 
 func try(t *testing.T, log streams.Log, channel, data string) outcome {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"runnel/hubtest"
 	"runnel/streams"
 	"runnel/streams/streamstest"
 )
@@ -96,12 +97,15 @@ func read(t *testing.T, log streams.Log, channel string, q streams.Query) stream
 
 var everything = streams.Query{Events: 1 << 20, Bytes: 1 << 30}
 
+// patience is how long a test waits for what has to happen.
+const patience = hubtest.Patience
+
 // within waits until ok, and fails the test when that takes too long.
-func within(t *testing.T, d time.Duration, what string, ok func() bool) {
+func within(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(d); !ok(); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("did not come within %v: %s", d, what)
+			t.Fatalf("did not come within %v: %s", patience, what)
 		}
 	}
 }
@@ -244,7 +248,7 @@ func TestRedisClosed(t *testing.T) {
 			}
 		})
 	}
-	within(t, 10*time.Second, "some appends", func() bool { return len(acknowledged) > 100 })
+	within(t, "some appends", func() bool { return len(acknowledged) > 100 })
 	if err := log.Close(); err != nil {
 		t.Error(err)
 	}

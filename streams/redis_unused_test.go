@@ -102,7 +102,7 @@ func TestRedisUnusedChannel(t *testing.T) {
 // or one for that reason.
 func (s *story) comesTo(id streams.ID, want streams.Reason) {
 	s.t.Helper()
-	over := time.After(20 * time.Second)
+	over := time.After(patience)
 	var got streams.Reason
 	for s.sub.Position() != id {
 		if !s.sub.Due() {

@@ -32,7 +32,7 @@ func replicated(t *testing.T) (master, replica *streamstest.RedisServer) {
 // "online" may still be loading what it was sent.
 func awaitInStep(t *testing.T, at *redis.Client) {
 	t.Helper()
-	within(t, time.Minute, "the replica in step", func() bool {
+	within(t, "the replica in step", func() bool {
 		wait := redis.NewIntCmd(t.Context(), "wait", 1, 1000)
 		_, err := at.Pipelined(t.Context(), func(p redis.Pipeliner) error {
 			p.Set(t.Context(), "in step", 1, 0) // WAIT speaks of its connection's writes

@@ -62,6 +62,9 @@ func testAge(f fixture) {
 		last := f.append("a", keep, text("x"))[0].ID
 		page := f.page("a", whole)
 		f.chained(page.Events)
+		if len(page.Events) == 0 {
+			return false // the machine stood still, and all of it is too old
+		}
 		oldest := page.Events[0]
 		if oldest.Prev.N > 0 && oldest.Prev.Ms+uint64(keep.Age.Milliseconds()) > last.Ms {
 			f.Fatalf("%v is gone at %v", oldest.Prev, last)
