@@ -15,6 +15,7 @@ type frameTracker struct {
 	left     uint64 // bytes of the payload to come
 	open     bool   // a fragmented message has frames to come
 	bye      bool   // the last frame is a close frame
+	ended    bool   // somewhere in what passed last it stood between two messages
 	deflates bool   // permessage-deflate was agreed on
 	wrong    string // what rule was broken
 
@@ -48,11 +49,13 @@ func (t *frameTracker) saidGoodbye() bool { return t.bye && t.left == 0 }
 // wrong and what follows it.
 func (t *frameTracker) pass(b []byte) (good int) {
 	rest, start := b, 0
+	t.ended = false
 	for len(rest) > 0 && !t.saidGoodbye() && t.wrong == "" {
 		if t.left > 0 {
 			n := min(t.left, uint64(len(rest)))
 			t.left -= n
 			rest = rest[n:]
+			t.ended = t.ended || t.between()
 			continue
 		}
 		if t.have == 0 {
@@ -98,6 +101,7 @@ func (t *frameTracker) begin() {
 	t.bye = opcode == opClose
 	t.have = 0
 	t.frames++
+	t.ended = t.ended || t.between()
 }
 
 func (t *frameTracker) opcode() byte { return t.head[0] & 0x0f }

@@ -69,7 +69,7 @@ func (s *socket) heard(b []byte) (good int) {
 	now := time.Now()
 	s.feed.heard.Store(sinceBegan(now))
 	good = s.tracker.pass(b)
-	if s.late != nil && s.tracker.between() {
+	if s.late != nil && s.tracker.ended {
 		s.late.Stop()
 		s.late = nil
 	}
@@ -135,8 +135,8 @@ func (s *socket) read(b []byte) (n int, err error) {
 	return n, err
 }
 
-// wait waits for the peer. The rest of a message, of which bytes are held, it
-// does not wait for longer than for a request's body.
+// wait waits for the peer. The rest of a message, of which bytes are held, has
+// to come within the time of a request's body.
 func (s *socket) wait(b []byte) (n int, err error) {
 	if v := s.conversation; s.late == nil && !s.tracker.between() {
 		s.late = time.AfterFunc(v.server.limits.BodyWait, func() { v.close(errUnfinished) })
