@@ -16,8 +16,8 @@ import (
 // within Limits.BodyWait (see deadlines).
 func readBody(c echo.Context, what string, limit int) ([]byte, error) {
 	r := c.Request()
-	if enc := r.Header.Get("Content-Encoding"); enc != "" && enc != "identity" {
-		return nil, fault(codeUnsupportedMedia, "bodies are taken as they are, without Content-Encoding")
+	if err := isPlain(r); err != nil {
+		return nil, err
 	}
 	if r.ContentLength > int64(limit) {
 		return nil, tooLarge(what, limit)
@@ -32,6 +32,14 @@ func readBody(c echo.Context, what string, limit int) ([]byte, error) {
 	// What follows may wait for the log longer than a body may take to come.
 	_ = http.NewResponseController(c.Response().Writer).SetReadDeadline(time.Time{})
 	return body, nil
+}
+
+// isPlain refuses a body that would have to be decoded.
+func isPlain(r *http.Request) error {
+	if enc := r.Header.Get("Content-Encoding"); enc != "" && enc != "identity" {
+		return fault(codeUnsupportedMedia, "bodies are taken as they are, without Content-Encoding")
+	}
+	return nil
 }
 
 // bounded is the request's body up to that many bytes; one of a known length

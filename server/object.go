@@ -28,23 +28,30 @@ func readObject(raw []byte, members []member) error {
 	return readMembers(raw, members)
 }
 
+// They are made once: of a few bytes each a body can bring many.
+var (
+	errNotUTF8     = badRequest("not UTF-8")
+	errNotObject   = badRequest("not a JSON object")
+	errAfterObject = badRequest("something follows the JSON object")
+)
+
 // checkObject says what is wrong with raw as a JSON object.
 func checkObject(raw []byte) error {
 	switch {
 	case !utf8.Valid(raw):
-		return badRequest("not UTF-8")
+		return errNotUTF8
 	case json.Valid(raw):
 		return nil
 	case strict.IsObject(raw) && json.NewDecoder(bytes.NewReader(raw)).Decode(new(json.RawMessage)) == nil:
-		return badRequest("something follows the JSON object")
+		return errAfterObject
 	}
-	return badRequest("not a JSON object")
+	return errNotObject
 }
 
 // readMembers is readObject for what is valid JSON.
 func readMembers(raw []byte, members []member) error {
 	if !strict.IsObject(raw) {
-		return badRequest("not a JSON object")
+		return errNotObject
 	}
 	for name, value := range strict.Members(raw) {
 		m := memberOf(members, name)
@@ -100,7 +107,7 @@ func (m *member) set(value []byte) (err error) {
 		return badRequest("%q cannot be a JSON %s", m.name, kind)
 	}
 	if err != nil {
-		return badRequest("not a JSON object")
+		return errNotObject
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ func (s *Server) publishStream(c echo.Context) error {
 	defer a.release()
 	p := &publishStream{server: s, c: c, claims: claims, control: http.NewResponseController(c.Response().Unwrap())}
 	p.open()
-	in := take(c.Request().Body)
+	in := take(lineBody{Reader: c.Request().Body, deadline: p.control.SetReadDeadline, wait: s.limits.BodyWait}, int(maxMessage(s.limits.Data)))
 	defer in.stop(func() { _ = p.control.SetReadDeadline(time.Unix(1, 0)) })
 	if why := p.run(in); why != nil {
 		p.end(why)
@@ -46,6 +46,9 @@ func (s *Server) prepareStream(r *http.Request) (*auth.Claims, error) {
 		return nil, err
 	}
 	const wanted = "application/x-ndjson"
+	if err := isPlain(r); err != nil {
+		return nil, err
+	}
 	kind, err := contentType(r, wanted)
 	if err == nil && kind != wanted {
 		err = fault(codeUnsupportedMedia, "with stream=true the Content-Type has to be "+wanted)
@@ -59,6 +62,7 @@ type publishStream struct {
 	c       echo.Context
 	claims  *auth.Claims
 	control *http.ResponseController
+	refused int // items in a row that were beyond the rate
 }
 
 // open answers at once, so that the publisher knows that it may send. Over
@@ -70,7 +74,7 @@ func (p *publishStream) open() {
 	h.Set("Content-Type", "application/x-ndjson")
 	h.Set("X-Accel-Buffering", "no") // nginx would hold results back
 	p.c.Response().WriteHeader(http.StatusOK)
-	_ = p.control.Flush()
+	_ = p.write(nil, true)
 }
 
 // run publishes what comes in until the publisher is done. Else it says why the
@@ -90,6 +94,9 @@ func (p *publishStream) run(in *intake) (why *apiError) {
 			if err := p.server.stillHolds(p.claims); err != nil {
 				return describe(err)
 			}
+			if p.refused >= p.server.limits.MessageRefusals {
+				return errPublishedTooMuch
+			}
 			err = p.publish(items, len(in.batches) == 0)
 		case <-beat.C:
 			err = p.write([]byte{'\n'}, true) // proxies cut what is silent
@@ -104,10 +111,16 @@ func (p *publishStream) run(in *intake) (why *apiError) {
 	}
 }
 
+// errPublishedTooMuch ends the stream of a publisher that was told often enough.
+var errPublishedTooMuch = fault(codeRateLimited, "too many items beyond the rate; slow down")
+
 // publish publishes items and writes their results, with pause because no more
 // are at hand. A publisher that does not read its results is cut.
 func (p *publishStream) publish(items []batchItem, pause bool) error {
 	may := p.server.requests.items(p.claims, len(items))
+	if p.refused += len(items) - may; may == len(items) {
+		p.refused = 0
+	}
 	var b []byte
 	for _, o := range p.server.publishMany(p.server.hub.ctx, p.claims, items, may) {
 		b = append(p.server.appendOutcome(b, o, p.c), '\n')
@@ -115,8 +128,11 @@ func (p *publishStream) publish(items []batchItem, pause bool) error {
 	return p.write(b, pause)
 }
 
+// write has no deadline left behind: HTTP/2 resets a stream at it, even one
+// that nothing is written to.
 func (p *publishStream) write(b []byte, flush bool) error {
 	_ = p.control.SetWriteDeadline(time.Now().Add(p.server.limits.AnswerWait))
+	defer func() { _ = p.control.SetWriteDeadline(time.Time{}) }()
 	_, err := p.c.Response().Write(b)
 	if err == nil && flush {
 		err = p.control.Flush()

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -23,14 +24,19 @@ type publisher struct {
 
 func (n *node) publisher(token string) *publisher {
 	n.t.Helper()
+	return n.publisherAt(n.client, n.url, token)
+}
+
+func (n *node) publisherAt(client *http.Client, url, token string) *publisher {
+	n.t.Helper()
 	body, lines := io.Pipe()
-	req, err := http.NewRequestWithContext(n.t.Context(), "POST", n.url+"/events?stream=true", body)
+	req, err := http.NewRequestWithContext(n.t.Context(), "POST", url+"/events?stream=true", body)
 	if err != nil {
 		n.t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", asNDJSON)
 	req.Header.Set("Authorization", "Bearer "+token)
-	resp, err := n.client.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -136,20 +142,22 @@ func TestPublishStreamKeepsTheOrder(t *testing.T) {
 	}
 }
 
-// Where the hub ends a stream, it says that nothing more was published.
-func TestPublishStreamEnds(t *testing.T) {
-	end := func(t *testing.T, p *publisher, code string) {
-		t.Helper()
-		var last struct {
-			End struct{ Error struct{ Code string } }
-		}
-		if err := json.Unmarshal([]byte(p.hear()), &last); err != nil || last.End.Error.Code != code {
-			t.Errorf("the end says %+v, %v; want %s", last, err, code)
-		}
-		if more := p.hear(); more != "" {
-			t.Errorf("%q follows the end", more)
-		}
+// ends checks that the hub ends the stream, and says that nothing more was
+// published.
+func (p *publisher) ends(code string) {
+	p.t.Helper()
+	var last struct {
+		End struct{ Error struct{ Code string } }
 	}
+	if err := json.Unmarshal([]byte(p.hear()), &last); err != nil || last.End.Error.Code != code {
+		p.t.Errorf("the end says %+v, %v; want %s", last, err, code)
+	}
+	if more := p.hear(); more != "" {
+		p.t.Errorf("%q follows the end", more)
+	}
+}
+
+func TestPublishStreamEnds(t *testing.T) {
 	t.Run("drain", func(t *testing.T) {
 		n := startNode(t)
 		p := n.publisher(testAPIKey)
@@ -158,7 +166,7 @@ func TestPublishStreamEnds(t *testing.T) {
 			t.Error("not published")
 		}
 		n.hub.drain(t.Context(), 0)
-		end(t, p, codeUnavailable)
+		p.ends(codeUnavailable)
 		if open := n.open.publish.Load(); open != 0 {
 			t.Errorf("%d streams are open", open)
 		}
@@ -169,8 +177,90 @@ func TestPublishStreamEnds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		end(t, n.publisher(token), codeUnauthorized)
+		n.publisher(token).ends(codeUnauthorized)
 	})
+}
+
+// A publisher that goes on beyond its rate is ended, as over a WebSocket.
+func TestPublishStreamBeyondTheRate(t *testing.T) {
+	n := startNode(t)
+	p := n.publisher(n.token(auth.Claims{Subject: "alice", Publish: patterns(t, "a")}))
+	const lines = 3 * intakeItems
+	go func() { io.WriteString(p.lines, strings.Repeat(`{"channel":"a","data":1}`+"\n", lines)) }()
+	published, refused := 0, 0
+	for line := p.hear(); ; line = p.hear() {
+		switch {
+		case strings.HasPrefix(line, `{"id":`):
+			published++
+			continue
+		case strings.HasPrefix(line, `{"error":{"code":"rate_limited"`):
+			refused++
+			continue
+		case !strings.HasPrefix(line, `{"end":{"error":{"code":"rate_limited"`):
+			t.Errorf("the end says %q", line)
+		}
+		break
+	}
+	limits := DefaultLimits()
+	if published < limits.MessageBurst-1 || refused < limits.MessageRefusals || published+refused >= lines {
+		t.Errorf("%d published, %d refused of %d", published, refused, lines)
+	}
+}
+
+// A line that is begun has to come to its end; the next may take its time.
+func TestPublishStreamLineUnfinished(t *testing.T) {
+	n := startNode(t, func(c *Config, _ *auth.Config) {
+		c.Limits = DefaultLimits()
+		c.Limits.BodyWait = 100 * time.Millisecond
+	})
+	p := n.publisher(testAPIKey)
+	p.say(`{"channel":"a","data":1}` + "\n")
+	if p.result().ID == nil {
+		t.Error("not published")
+	}
+	time.Sleep(300 * time.Millisecond) // more than a line has, but none is begun
+	p.say(`{"channel":"a","data":1}` + "\n" + `{"channel":`)
+	if p.result().ID == nil {
+		t.Error("not published")
+	}
+	p.ends(codeBadRequest)
+}
+
+// Over HTTP/2 a deadline resets a stream that nothing is written to as well.
+func TestPublishStreamHTTP2(t *testing.T) {
+	n := startNode(t, func(c *Config, _ *auth.Config) {
+		c.Limits = DefaultLimits()
+		c.Limits.AnswerWait = 100 * time.Millisecond
+	})
+	web := httptest.NewUnstartedServer(n.Handler())
+	web.EnableHTTP2 = true
+	web.StartTLS()
+	defer web.Close()
+	p := n.publisherAt(web.Client(), web.URL, testAPIKey)
+	for range 2 {
+		time.Sleep(300 * time.Millisecond) // more than an answer has to be taken in
+		p.say(`{"channel":"a","data":1}` + "\n")
+		if p.result().ID == nil {
+			t.Error("not published")
+		}
+	}
+	p.lines.Close()
+	if more := p.hear(); more != "" {
+		t.Errorf("%q", more)
+	}
+}
+
+// Who does not read the results is cut, and holds nothing any more.
+func TestPublishStreamUnread(t *testing.T) {
+	n := startNode(t, func(c *Config, _ *auth.Config) {
+		c.Limits = DefaultLimits()
+		c.Limits.AnswerWait = 100 * time.Millisecond
+	})
+	p := n.publisher(testAPIKey)
+	for err := error(nil); err == nil; {
+		_, err = io.WriteString(p.lines, strings.Repeat("x\n", intakeBuffer))
+	}
+	eventually(t, "the stream is over", func() bool { return n.open.publish.Load() == 0 })
 }
 
 // A body that is cut in the middle of a line publishes what came whole.
@@ -222,6 +312,10 @@ func TestPublishStreamRefused(t *testing.T) {
 		if r := n.send(request{method: "POST", path: "/events?" + c.query, kind: c.kind, token: c.token}); r.StatusCode != c.want {
 			t.Errorf("%s %s: %d %s", c.query, c.kind, r.StatusCode, r.body)
 		}
+	}
+	zipped := request{method: "POST", path: "/events?stream=true", kind: asNDJSON, token: testAPIKey, header: []string{"Content-Encoding: gzip"}}
+	if r := n.send(zipped); r.StatusCode != http.StatusUnsupportedMediaType {
+		t.Errorf("a compressed body: %d %s", r.StatusCode, r.body)
 	}
 	open.lines.Close()
 	if more := open.hear(); more != "" {

@@ -130,13 +130,16 @@ func (s *Server) around(next echo.HandlerFunc) echo.HandlerFunc {
 		s.deadlines(c)
 		defer s.logRequest(c, time.Now())
 		defer func() {
-			if v := recover(); v != nil {
+			v, begun := recover(), c.Response().Committed
+			if v != nil {
 				err = recovered(v)
 			}
 			if err != nil {
 				s.fail(c, err)
 			}
-			err = nil
+			if err = nil; v != nil && begun {
+				panic(http.ErrAbortHandler) // the answer is not to look complete
+			}
 		}()
 		if isPreflight(c.Request()) {
 			return preflight(c, allowed)
