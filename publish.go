@@ -17,7 +17,7 @@ type publishCommand struct {
 	Channel string  `arg:"" help:"Where to publish."`
 	Data    *string `arg:"" optional:"" help:"The event's data: a JSON object or array is published as JSON, all else as text. Without it, each line of standard input is an event, as text."`
 
-	Event     string `placeholder:"TYPE" help:"The events' type (message)."`
+	Event     string `placeholder:"TYPE" help:"The events' type (message): up to 128 bytes, without white space at the ends or characters that are not seen."`
 	JSON      bool   `name:"json" xor:"form" help:"The data, or each line, is JSON."`
 	Text      bool   `xor:"form" help:"The data is text, whatever it looks like."`
 	Key       string `placeholder:"KEY" help:"Idempotency key of a single event: repeated within 5 minutes it publishes nothing more."`

@@ -5,7 +5,7 @@ import "time"
 // Event is one item of a channel. Publishing reads the first group of fields,
 // and PublishBatch Channel; a subscription fills all but Key and Exclude.
 type Event struct {
-	Type      string // "" for "message"
+	Type      string // "" for "message"; no white space at its ends, no control or format characters
 	Data      []byte // JSON, or with Text any UTF-8 text; not empty
 	Text      bool   // Data is text, not a JSON value
 	Ephemeral bool   // delivered to those who listen now, never stored

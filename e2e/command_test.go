@@ -164,3 +164,15 @@ func TestCurl(t *testing.T) {
 		t.Errorf("curl without an Accept of its own has %s, %v", plain, err)
 	}
 }
+
+// TestPublishSaysWhatATypeIs: the rule stands in what the command says.
+func TestPublishSaysWhatATypeIs(t *testing.T) {
+	t.Parallel()
+	n := startNode(t)
+	for _, kind := range []string{" a", "a\u202eb"} {
+		out, err := exec.Command(hubtest.Program, "publish", "c", "x", "--url", n.URL, "--event", kind).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "without white space at its ends") {
+			t.Errorf("--event %q: %v, %s", kind, err, out)
+		}
+	}
+}

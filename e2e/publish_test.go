@@ -54,6 +54,8 @@ func TestPublishAnswers(t *testing.T) {
 		{name: "a reserved type", query: "?event=runnel.gap", body: "x", headers: []string{asText}, status: 400, code: "bad_request"},
 		{name: "the type open", query: "?event=open", body: "x", headers: []string{asText}, status: 400, code: "bad_request"},
 		{name: "the type error", query: "?event=error", body: "x", headers: []string{asText}, status: 400, code: "bad_request"},
+		{name: "a type that begins with a space", query: "?event=%20a", body: "x", headers: []string{asText}, status: 400, code: "bad_request"},
+		{name: "a type with U+202E", query: "?event=a%E2%80%AEb", body: "x", headers: []string{asText}, status: 400, code: "bad_request"},
 		{name: "a long type", query: "?event=" + long[:129], body: "x", headers: []string{asText}, status: 400, code: "bad_request"},
 		{name: "a type with LF", query: "?event=a%0Aid:%201", body: "x", headers: []string{asText}, status: 400, code: "bad_request"},
 		{name: "a type with CR", query: "?event=a%0Ddata:x", body: "x", headers: []string{asText}, status: 400, code: "bad_request"},

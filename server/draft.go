@@ -95,7 +95,7 @@ func eventType(name string) (string, error) {
 	case len(name) > maxEventType:
 		return "", badRequest("an event type has at most %d bytes", maxEventType)
 	case !utf8.ValidString(name) || strings.ContainsFunc(name, unseen) || strings.TrimSpace(name) != name:
-		return "", badRequest("an event type is UTF-8 without control or format characters, and without white space at its ends")
+		return "", badRequest("an event type is UTF-8 without control and format characters and line or paragraph separators, and without white space at its ends")
 	case name == "open" || name == "error" || strings.HasPrefix(name, "runnel."):
 		return "", badRequest("the event type %s is reserved", strict.Quote(name))
 	}

@@ -202,21 +202,6 @@ func TestPublishFailsWithItsLog(t *testing.T) {
 	}
 }
 
-// TestChannelIsUnescapedOnce: %253A was taken for ":".
-func TestChannelIsUnescapedOnce(t *testing.T) {
-	n := startNode(t)
-	for _, r := range []request{
-		{method: "POST", path: "/channels/a%253Ab/events", kind: asJSON, body: "1", token: testAPIKey},
-		{method: "GET", path: "/channels/a%253Ab/events", token: n.token(auth.Claims{Subject: "u"})},
-		{method: "GET", path: "/channels/a%2525/events", token: n.token(auth.Claims{Subject: "u"})},
-	} {
-		n.wantCode(n.send(r), http.StatusBadRequest, codeBadRequest)
-	}
-	if r := n.publish("/channels/a%3Ab/events", asJSON, "1"); r.StatusCode != http.StatusCreated || len(n.stored("a:b")) != 1 {
-		t.Error(r.body)
-	}
-}
-
 // TestEventTypeIsWhatItLooksLike: types that begin with a space or hold what
 // nobody sees were taken.
 func TestEventTypeIsWhatItLooksLike(t *testing.T) {

@@ -55,6 +55,7 @@ export interface Start {
 }
 
 export interface PublishOptions {
+  /** The type: at most 128 bytes, no white space at its ends, no control or format characters. */
   event?: string
   ephemeral?: boolean
   /** false: this tab does not get it. */
