@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -63,6 +64,81 @@ func TestHostileRequests(t *testing.T) {
 	}
 	if got := payloads(n.history("c", "").Events); len(got) != 0 {
 		t.Errorf("they published %q", got)
+	}
+}
+
+// TestAmbiguousRequestsEndTheirConnection: a proxy before the hub may have read
+// another length than the hub does (RFC 9112 section 6.1), so what follows must
+// not be taken for a request.
+func TestAmbiguousRequestsEndTheirConnection(t *testing.T) {
+	t.Parallel()
+	n := startNode(t, "--admin-listen", "127.0.0.1:0")
+	admin := strings.TrimPrefix(n.adminURL(), "http://")
+	const next = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+	const chunked = "Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"
+	head := func(method, path, version string, more ...string) string {
+		return method + " " + path + " HTTP/" + version + "\r\nHost: localhost\r\nContent-Type: text/plain\r\n" + strings.Join(more, "")
+	}
+	one := events("c")
+	for name, c := range map[string]struct {
+		addr, request string
+		answers       int
+	}{
+		"a length":                            {n.Addr, head("POST", one, "1.1", "Content-Length: 2\r\n\r\nab"), 2},
+		"a body that looks like both lengths": {n.Addr, head("POST", one, "1.1", "Content-Length: 46\r\n\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n"), 2},
+		"both lengths":                        {n.Addr, head("POST", one, "1.1", "Content-Length: 2\r\n", chunked), 1},
+		"both, the other way round":           {n.Addr, head("POST", one, "1.1", "transfer-encoding:Chunked\r\nContent-Length: 12\r\n\r\n2\r\nab\r\n0\r\n\r\n"), 1},
+		"both, to be kept alive":              {n.Addr, head("POST", one, "1.1", "Connection: keep-alive\r\nContent-Length: 2\r\n", chunked), 1},
+		"both, the second on its connection":  {n.Addr, next + head("POST", one, "1.1", "Content-Length: 2\r\n", chunked), 2},
+		"both, with a GET":                    {n.Addr, head("GET", "/healthz", "1.1", "Content-Length: 2\r\n", chunked), 1},
+		"both, refused":                       {n.Addr, head("PUT", one, "1.1", "Content-Length: 2\r\n", chunked), 1},
+		"both, with a batch":                  {n.Addr, head("POST", "/events", "1.1", "Content-Length: 2\r\n", chunked), 1},
+		"both, for a page":                    {n.Addr, head("GET", "/", "1.1", "Accept: text/html\r\nContent-Length: 2\r\n", chunked), 1},
+		"both, for nobody":                    {n.Addr, head("GET", "/nothing", "1.1", "Content-Length: 2\r\n", chunked), 1},
+		"both, a preflight":                   {n.Addr, head("OPTIONS", one, "1.1", "Origin: http://localhost\r\nAccess-Control-Request-Method: POST\r\nContent-Length: 2\r\n", chunked), 1},
+		"both, at the admin address":          {admin, head("GET", "/metrics", "1.1", "Content-Length: 2\r\n", chunked), 1},
+		"chunks":                              {n.Addr, head("POST", one, "1.1", chunked), 1},
+		"chunks to HTTP/1.0":                  {n.Addr, head("POST", one, "1.0", "Connection: keep-alive\r\n", chunked), 1},
+		"a length to HTTP/1.0":                {n.Addr, head("POST", one, "1.0", "Connection: keep-alive\r\nContent-Length: 2\r\n\r\nab"), 1},
+	} {
+		all := c.request + "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+		for _, piece := range []int{len(all), 7} {
+			if got := answersTo(t, c.addr, all, piece); got != c.answers {
+				t.Errorf("%s, in pieces of %d: %d answers, want %d", name, piece, got, c.answers)
+			}
+		}
+	}
+	for _, text := range payloads(n.history("c", "").Events) {
+		if text != "ab" && !strings.HasPrefix(text, "Content-Length") {
+			t.Errorf("published was %q", text)
+		}
+	}
+}
+
+// answersTo sends bytes in pieces of that size and counts the answers, of which
+// the last ends the connection.
+func answersTo(t *testing.T, addr, requests string, piece int) (answers int) {
+	t.Helper()
+	conn, err := net.DialTimeout("tcp", addr, patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(patience))
+	for part := range slices.Chunk([]byte(requests), piece) {
+		conn.Write(part) // fails where the connection has ended
+	}
+	for r := bufio.NewReader(conn); ; answers++ {
+		resp, err := http.ReadResponse(r, nil)
+		if err == nil {
+			_, err = io.Copy(io.Discard, resp.Body)
+		}
+		switch {
+		case os.IsTimeout(err) || err != nil && answers == 0:
+			t.Fatalf("%.60q: %v", requests, err)
+		case err != nil:
+			return answers
+		}
 	}
 }
 

@@ -151,15 +151,23 @@ func TestOperatorNodes(t *testing.T) {
 	}
 }
 
+// adminURL is where a hub with --admin-listen says that it serves operators. What
+// a process writes arrives a moment later.
+func (n *node) adminURL() string {
+	n.t.Helper()
+	var m []string
+	within(n.t, "the log names the admin address", func() bool {
+		m = regexp.MustCompile(`serving health, metrics and pprof" address=(\S+)`).FindStringSubmatch(n.Log())
+		return m != nil
+	})
+	return "http://" + m[1]
+}
+
 // The admin address asks for no token, and has no page: it would need feeds.
 func TestOperatorElsewhere(t *testing.T) {
 	t.Parallel()
 	n := startNode(t, "--api-key", apiKey, "--jwt-secret", secret, "--admin-listen", "127.0.0.1:0")
-	m := regexp.MustCompile(`serving health, metrics and pprof" address=(\S+)`).FindStringSubmatch(n.Log())
-	if m == nil {
-		t.Fatalf("the log does not name the admin address:\n%s", n.Log())
-	}
-	admin := "http://" + m[1]
+	admin := n.adminURL()
 	for _, path := range []string{"/node", "/channels", "/channels/a"} {
 		if a := call(t, "GET", admin+path, ""); a.status != 200 {
 			t.Errorf("%s: %d %s", path, a.status, a.body)

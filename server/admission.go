@@ -155,3 +155,9 @@ const (
 func connectionsFor(files int) int {
 	return min(max(files-max(files/10, 64), 1), mostConnections)
 }
+
+// placesFor is how many connections there may be in all, feeds and others: a
+// twentieth of the files, 48 at least, is kept for the store, the listeners and
+// the admin address. So some are left for requests where feeds are at their
+// limit.
+func placesFor(files int) int { return max(files-max(files/20, 48), 1) }

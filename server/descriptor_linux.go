@@ -18,7 +18,8 @@ type descriptor struct {
 	mu     sync.Mutex // held while fd is used, so that it stays this connection's
 	fd     int        // -1 once closed
 	poller *poller
-	number uint32 // tells it from earlier ones with the same file descriptor
+	number uint32  // tells it from earlier ones with the same file descriptor
+	source *source // who has its place; nil where there are none
 
 	reader reader     // to be told of what the peer sends, nil while it reads
 	unread bool       // something came while nobody was to be told
@@ -29,8 +30,8 @@ type descriptor struct {
 // takeDescriptor makes the connection the hub's. When it reports false, the
 // system had no room for that, and conn is as it was.
 func takeDescriptor(conn net.Conn, p *poller) (*descriptor, bool) {
-	tcp, ok := conn.(*net.TCPConn)
-	if !ok || p == nil {
+	tcp := tcpConn(conn)
+	if tcp == nil || p == nil {
 		return nil, false
 	}
 	raw, err := tcp.SyscallConn()
@@ -49,8 +50,22 @@ func takeDescriptor(conn net.Conn, p *poller) (*descriptor, bool) {
 		return nil, false
 	}
 	boundUnsent(uintptr(d.fd))
+	if v, ok := conn.(*visitor); ok {
+		d.source = v.handOver()
+	}
 	tcp.Close()
 	return d, true
+}
+
+// tcpConn is conn as a TCP connection, nil when it is another.
+func tcpConn(conn net.Conn) *net.TCPConn {
+	switch c := conn.(type) {
+	case *visitor:
+		return c.TCPConn
+	case *net.TCPConn:
+		return c
+	}
+	return nil
 }
 
 // maxUnsent is about how many bytes wait in the kernel until the peer's window
@@ -198,6 +213,9 @@ func (d *descriptor) close() {
 	}
 	d.poller.forget(d)
 	unix.Close(d.fd)
+	if d.source != nil {
+		d.source.leave()
+	}
 	d.fd, d.reader, d.full = -1, nil, nil
 	if d.woken != nil {
 		d.woken.Broadcast()

@@ -31,11 +31,15 @@ type Limits struct {
 	// It bounds the memory that one connection can take.
 	SocketChannels int
 
+	// Files is how many files the process may have open; 0: what the system
+	// says. Each connection takes one.
+	Files int
 	// Connections is how many feeds a node carries; 0: as many as the limit of
 	// open files leaves room for.
 	Connections int
-	// ConnectionsPerIP is 500: an office behind one address shares them, and
-	// one machine still cannot take the node for itself. 0: no limit.
+	// ConnectionsPerIP is how many feeds one address has, 500: an office behind
+	// it shares them, and one machine still cannot take the node for itself. Of
+	// connections it has a quarter more. 0: no limit.
 	ConnectionsPerIP int
 	// ConnectionsPerUser is 20: a person's tabs and devices, where the next
 	// one is more likely a loop that reconnects. 0: no limit.
@@ -113,7 +117,7 @@ func (l *Limits) check() error {
 	if l.FeedChannels > streams.MaxCursor {
 		return fmt.Errorf("server: Limits.FeedChannels is at most %d", streams.MaxCursor)
 	}
-	if l.MessageRate <= 0 || l.Connections < 0 || l.ConnectionsPerIP < 0 || l.ConnectionsPerUser < 0 {
+	if l.MessageRate <= 0 || l.Files < 0 || l.Connections < 0 || l.ConnectionsPerIP < 0 || l.ConnectionsPerUser < 0 {
 		return errors.New("server: a limit is negative, or MessageRate 0")
 	}
 	return nil

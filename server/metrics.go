@@ -82,6 +82,7 @@ type stateCollector struct {
 	connections, deliveries, writeTimeouts             *prometheus.Desc
 	delay, info, uptime, channels, subscriptions, held *prometheus.Desc
 	resumes, historyReads, logErrors, reconnects, keys *prometheus.Desc
+	turnedAway                                         *prometheus.Desc
 }
 
 func newStateCollector(s *Server, l *latencies) *stateCollector {
@@ -92,6 +93,7 @@ func newStateCollector(s *Server, l *latencies) *stateCollector {
 		return d
 	}
 	c.connections = desc("connections", "Open feeds, waiting long-polls, publish streams.", "transport")
+	c.turnedAway = desc("connections_turned_away_total", "Connections closed without an answer.", "reason")
 	c.deliveries = desc("deliveries_total", "Events written to feeds.")
 	c.writeTimeouts = desc("write_timeouts_total", "Feeds closed because the peer neither sent nor took a byte for too long.")
 	c.delay = desc("publish_to_write_seconds", "From an event's time in the log to its write to a feed, of a sample.")
@@ -127,6 +129,10 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 	send(c.connections, prometheus.GaugeValue, float64(s.open.websocket.Load()), "websocket")
 	send(c.connections, prometheus.GaugeValue, float64(s.open.poll.Load()), "poll")
 	send(c.connections, prometheus.GaugeValue, float64(s.open.publish.Load()), "publish")
+	away := s.places.counted()
+	send(c.turnedAway, prometheus.CounterValue, float64(away.address), "address")
+	send(c.turnedAway, prometheus.CounterValue, float64(away.files), "files")
+	send(c.turnedAway, prometheus.CounterValue, float64(away.waiting), "waiting")
 	send(c.deliveries, prometheus.CounterValue, float64(s.hub.delivered()))
 	send(c.writeTimeouts, prometheus.CounterValue, float64(s.hub.vanished.Load()))
 	send(c.info, prometheus.GaugeValue, 1, s.version, s.node)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -64,7 +65,7 @@ func (o streamOutlet) unacknowledged() (n int, known bool) {
 // control calls f with the file descriptor of the TCP connection below, if there
 // is one and it is open.
 func control(c net.Conn, f func(fd uintptr)) {
-	if tcp, ok := netConn(c).(*net.TCPConn); ok {
+	if tcp, ok := netConn(c).(syscall.Conn); ok {
 		if raw, err := tcp.SyscallConn(); err == nil {
 			_ = raw.Control(f)
 		}

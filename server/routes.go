@@ -128,6 +128,7 @@ func (s *Server) around(next echo.HandlerFunc) echo.HandlerFunc {
 		nameRequest(c)
 		allowed := s.commonHeaders(c)
 		s.deadlines(c)
+		endAmbiguous(c)
 		defer s.logRequest(c, time.Now())
 		defer func() {
 			v, begun := recover(), c.Response().Committed
@@ -179,6 +180,16 @@ func (s *Server) deadlines(c echo.Context) {
 	_ = control.SetWriteDeadline(now.Add(s.limits.AnswerWait))
 	if c.Request().ContentLength != 0 {
 		_ = control.SetReadDeadline(now.Add(s.limits.BodyWait))
+	}
+}
+
+// endAmbiguous has the answer be the last of its connection where a proxy may
+// have read the request's length otherwise, and what follows would be another
+// client's (RFC 9112 section 6.1): with both lengths, of which net/http hides
+// one, and with Transfer-Encoding in HTTP/1.0, which it hides as well.
+func endAmbiguous(c echo.Context) {
+	if r := c.Request(); r.ProtoMajor == 1 && (r.ProtoMinor == 0 || len(r.TransferEncoding) > 0) {
+		c.Response().Header().Set("Connection", "close")
 	}
 }
 

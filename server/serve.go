@@ -23,13 +23,13 @@ const finishWait = 5 * time.Second
 // closes ln. To be called once.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer s.Close()
-	return s.serve(ctx, ln, s.handler, s.certificate, s.drain)
+	return s.serve(ctx, seating{sparing{ln, s.places}}, s.handler, s.certificate, s.drain)
 }
 
 // ServeAdmin serves AdminHandler on ln, without TLS, until ctx ends. It closes
 // ln. To see a drain, an operator lets it end after Serve.
 func (s *Server) ServeAdmin(ctx context.Context, ln net.Listener) error {
-	return s.serve(ctx, ln, s.admin, nil, func(*http.Server) {})
+	return s.serve(ctx, sparing{ln, s.places}, s.admin, nil, func(*http.Server) {})
 }
 
 func (s *Server) serve(ctx context.Context, ln net.Listener, h http.Handler, cert *certificate, drain func(*http.Server)) error {
@@ -84,6 +84,7 @@ func (s *Server) httpServer(h http.Handler, cert *certificate) *http.Server {
 		ReadHeaderTimeout: s.limits.HeaderWait,
 		IdleTimeout:       s.limits.IdleWait,
 		MaxHeaderBytes:    s.limits.HeaderBytes,
+		ConnState:         s.places.watch,
 		ErrorLog:          log.New(slogWriter{s.log}, "", 0),
 	}
 	if cert == nil {

@@ -80,12 +80,14 @@ type Server struct {
 	deflate     *wsDeflate   // nil: never
 
 	addresses  *clientAddresses
+	places     *places
 	admissions *admissions
 	requests   *requests
 	answers    *answers
 	metrics    *metrics
 	meter      meter
 	outages    rate.Sometimes // for log lines
+	shortages  rate.Sometimes // the same
 	hub        *hub
 	open       openFeeds
 
@@ -107,12 +109,13 @@ func New(c Config) (*Server, error) {
 		limits: c.Limits, drainOver: c.Drain, page: c.Page,
 		adminListen: c.AdminListen, reconnects: c.Reconnects,
 		admissions: newAdmissions(c.Limits), requests: newRequests(c.Limits),
-		outages: rate.Sometimes{Interval: time.Second},
+		outages: rate.Sometimes{Interval: time.Second}, shortages: rate.Sometimes{Interval: time.Minute},
 	}
 	if c.CompressFrom > 0 {
 		s.deflate = &wsDeflate{from: c.CompressFrom}
 	}
 	s.addresses = &clientAddresses{trusted: c.TrustProxy, warn: s.warnForwarded}
+	s.places = newPlaces(c.Limits, s.addresses.trusts, s.warnScarce)
 	if c.TLSCert != "" || c.TLSKey != "" {
 		var err error
 		if s.certificate, err = loadCertificate(c.TLSCert, c.TLSKey, s.log); err != nil {
@@ -143,8 +146,11 @@ func (c *Config) setDefaults() error {
 	if c.Limits == (Limits{}) {
 		c.Limits = DefaultLimits()
 	}
+	if c.Limits.Files == 0 {
+		c.Limits.Files = openFiles()
+	}
 	if c.Limits.Connections == 0 {
-		c.Limits.Connections = connectionsFor(openFiles())
+		c.Limits.Connections = connectionsFor(c.Limits.Files)
 	}
 	return c.Limits.check()
 }
@@ -153,6 +159,13 @@ func (s *Server) warnForwarded(peer netip.Addr) {
 	s.log.Warn("a request came with X-Forwarded-For from an address that is not trusted, so the header does not count; "+
 		"if that is your proxy, name it with --trust-proxy, for limits per client are its limits now",
 		"peer", peer.String())
+}
+
+func (s *Server) warnScarce() {
+	s.shortages.Do(func() {
+		s.log.Warn("connections have all the files that they may; who waits without a request is closed for who comes, and where nobody waits who comes is closed; "+
+			"allow more open files (ulimit -n, LimitNOFILE=)", "files", s.limits.Files)
+	})
 }
 
 // Handler is the public surface.
