@@ -17,7 +17,7 @@ var kinds = map[string]string{
 	"date":       `[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT`,
 	"retry":      `[0-9]{4,5}`,
 	"length":     `[0-9]+`,
-	"request":    `[A-Z2-7]{16}`,
+	"request":    `[0-9a-z]{9,20}`,
 	"connection": `[A-Za-z0-9_-]{20}`,
 	"node":       `[A-Za-z0-9-]+`,
 	"cursor":     `[A-Za-z0-9_-]+`,
