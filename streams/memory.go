@@ -21,7 +21,8 @@ const DefaultMemoryBudget = 256 << 20
 // half of the budget, and a further one is refused (ErrKeysFull).
 //
 // All channels begin with the same base, so one that never had an event needs
-// no memory: whoever reads made-up names takes none from others.
+// no memory: whoever makes up names, to read them or for ephemeral events, takes
+// none from others.
 type Memory struct {
 	budget   int64
 	born     uint64 // ms of the first base
@@ -88,6 +89,7 @@ func (m *Memory) Append(ctx context.Context, channel string, keep Retention, dra
 	results, news := c.append(now, keep, drafts, m.keys)
 	m.used.Add(c.size - before)
 	follower := c.follower
+	m.dropUnborn(c)
 	c.mu.Unlock()
 	if follower != nil {
 		for _, e := range news {
@@ -170,11 +172,9 @@ func (m *Memory) unfollow(channel string, own *memoryFollower) {
 	}
 	c.follower = nil
 	c.used = time.Now().UnixMilli()
-	if c.empty() && c.head == m.unborn() {
-		m.drop(c)
-		return
+	if !m.dropUnborn(c) {
+		m.oldest.put(c)
 	}
-	m.oldest.put(c)
 }
 
 func (m *Memory) refuse(ctx context.Context) error {

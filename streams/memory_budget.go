@@ -70,6 +70,17 @@ func (m *Memory) forget(c *memoryChannel) {
 	m.drop(c)
 }
 
+// dropUnborn takes out a channel of which there is nothing to remember: nobody
+// follows it, and it stands where it would stand if there were nothing of it.
+// c.mu is held.
+func (m *Memory) dropUnborn(c *memoryChannel) bool {
+	if !c.forgettable() || c.head != m.unborn() {
+		return false
+	}
+	m.drop(c)
+	return true
+}
+
 // drop takes out a channel whose numbering may begin again where it did.
 func (m *Memory) drop(c *memoryChannel) {
 	c.gone = true

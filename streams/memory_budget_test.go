@@ -108,6 +108,43 @@ func TestMemoryReadersTakeNothing(t *testing.T) {
 	}
 }
 
+// TestMemoryEphemeralTakesNothing: ephemeral events to names that nobody reads
+// leave nothing, as on the other engines: neither memory is taken by them nor
+// anybody's history.
+func TestMemoryEphemeralTakesNothing(t *testing.T) {
+	m := newMemory(t, 1<<20)
+	kept := appendText(t, m, "old", day, "x", "")
+	head := headOf(t, m, "old")
+	ear := listen(t, m, "followed")
+	bytes, channels := m.Holds()
+	passing := []streams.Draft{{Data: []byte("{}"), Ephemeral: true}}
+	for i := range 10_000 {
+		for _, name := range []string{fmt.Sprint("made up ", i), "followed", "old"} {
+			if _, err := m.Append(t.Context(), name, day, passing); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if b, c := m.Holds(); b != bytes || c != channels {
+		t.Errorf("%d bytes in %d channels, before %d in %d", b, c, bytes, channels)
+	}
+	if page := readAll(t, m, "old"); len(page.Events) != 1 || page.Events[0].ID != kept || page.Head != head {
+		t.Errorf("the old event's channel: %+v", page)
+	}
+	if n := ear.count(); n != 10_000 {
+		t.Errorf("who follows heard of %d", n)
+	}
+	for i := range 10_000 { // with keys, which fill their share; the others are refused
+		passing[0].Key = fmt.Sprint(i)
+		if _, err := m.Append(t.Context(), fmt.Sprint("made up ", i), day, passing); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b, c := m.Holds(); b != bytes+1<<19 || c != channels {
+		t.Errorf("%d bytes in %d channels, before %d in %d and half of the budget for keys", b, c, bytes, channels)
+	}
+}
+
 // TestMemoryKeepsKeys: an idempotency key that was taken is known for its life,
 // whatever else comes and however full the budget is; one that has no room is
 // refused, and has room once others are past their life.
