@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"runnel/streams"
 	"runnel/streams/streamstest"
 )
@@ -123,5 +125,40 @@ func TestRedisHeadOfAnotherKind(t *testing.T) {
 	}
 	if _, err := log.Append(t.Context(), "odd", aDay, []streams.Draft{text("1")}); !errors.Is(err, streams.ErrUnavailable) {
 		t.Errorf("an append: %v", err)
+	}
+}
+
+// TestRedisKindsBehindAKey: what stops an append after the key of an ephemeral
+// event was written is not called refused, for a repetition finds the key. An
+// ephemeral event needs no head.
+func TestRedisKindsBehindAKey(t *testing.T) {
+	for key, channel := range map[string]string{"runnel:{odd}:head": "odd", "runnel:base": "new"} {
+		t.Run(key, func(t *testing.T) {
+			server := streamstest.StartRedis(t)
+			log, plain := openRedis(t, server), plainClient(t, server)
+			ear := listen(t, log, channel)
+			_, err := plain.TxPipelined(t.Context(), func(p redis.Pipeliner) error { // readers write it meanwhile
+				p.Del(t.Context(), key)
+				p.HSet(t.Context(), key, "by", "hand")
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			passing := streams.Draft{Data: []byte("1"), Ephemeral: true, Key: "k"}
+			if results, err := log.Append(t.Context(), channel, aDay, []streams.Draft{passing}); err != nil || results[0].Err != nil {
+				t.Fatal(results, err)
+			}
+			within(t, 10*time.Second, "the ephemeral event", func() bool { return ear.count() == 1 })
+			_, err = log.Append(t.Context(), channel, aDay, []streams.Draft{passing, text("2")})
+			wantRefusal(t, "behind a known key", err, server, "has a key of another kind")
+			passing.Key = "another"
+			if _, err = log.Append(t.Context(), channel, aDay, []streams.Draft{passing, text("2")}); !errors.Is(err, streams.ErrUnknownOutcome) {
+				t.Errorf("behind a new key: %v", err)
+			}
+			if keys := plain.Keys(t.Context(), "runnel:{"+channel+"}:key:*").Val(); len(keys) != 2 {
+				t.Errorf("%d keys", len(keys))
+			}
+		})
 	}
 }

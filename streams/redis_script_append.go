@@ -25,7 +25,7 @@ import "github.com/redis/go-redis/v9"
 // seldom needed stands in one function.
 var appendScript = redis.NewScript(`
 local function seldom()` + luaChannel + `
-  return {where = where, parts = parts, top = top, ofMaster = ofMaster}
+  return {where = where, parts = parts, top = top}
 end
 
 local log, head, unused = KEYS[1], KEYS[2], KEYS[3]
@@ -33,18 +33,24 @@ local live, count, age = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local last, base, known, ms, n, time, wasMs, wasN
 local written, repeated = false, false
 
--- Where the channel stands, asked once something is to be stored. A store
--- without a base has told nobody of one.
+-- Where the channel stands, asked once something is to be stored; returns what
+-- the server answers where it does not tell. A store without a base has told
+-- nobody of one.
 local function stand()
   local t = redis.call('TIME')
   time = t[1] * 1000 + math.floor(t[2] / 1000)
-  local stored = redis.call('GET', head)
+  local stored = redis.pcall('GET', head)
+  if type(stored) == 'table' then return stored end
   last, base = string.match(stored or '', '^(%d+%-%d+) (%d+%-%d+)$')
   known = last
   if not last then
     local channel = seldom()
     last, base = channel.where(stored)
-    if not last then last, base = channel.parts(redis.call('GET', unused)) end
+    if not last then
+      stored = redis.pcall('GET', unused)
+      if type(stored) == 'table' then return stored end
+      last, base = channel.parts(stored)
+    end
     if not last then
       last = string.format('%d-0', time)
       base = last
@@ -81,7 +87,8 @@ while ARGV[at] do
     local prev = '0-0'
     answer = '0-0'
     if ephemeral == '' then
-      if not time then stand() end
+      local broken = not time and stand()
+      if broken then return failed(broken) end
       prev = last
       ms, n = math.max(ms, time), n + 1
       answer = store(first, to)
@@ -119,8 +126,9 @@ if time then
   if due or not known or wasMs > time then redis.call('PEXPIRE', log, math.ceil(age + step)) end
   redis.call('SET', head, last .. ' ' .. base, 'EX', ARGV[4])
 else
-  local _, replica = seldom().ofMaster()
-  if replica then return failed(replica) end
+  -- A replica refuses this as a write; what else is answered does not matter.
+  local reply = redis.pcall('GETEX', head)
+  if type(reply) == 'table' and string.find(reply.err, 'READONLY', 1, true) then return failed(reply) end
   -- Perhaps the replicas do not have the first answer yet: a WAIT that follows
   -- waits for no less than this write.
   if repeated then redis.pcall('PEXPIRE', log, ARGV[3]) end
