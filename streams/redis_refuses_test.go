@@ -149,7 +149,7 @@ func TestRedisKindsBehindAKey(t *testing.T) {
 			if results, err := log.Append(t.Context(), channel, aDay, []streams.Draft{passing}); err != nil || results[0].Err != nil {
 				t.Fatal(results, err)
 			}
-			within(t, 10*time.Second, "the ephemeral event", func() bool { return ear.count() == 1 })
+			within(t, "the ephemeral event", func() bool { return ear.count() == 1 })
 			_, err = log.Append(t.Context(), channel, aDay, []streams.Draft{passing, text("2")})
 			wantRefusal(t, "behind a known key", err, server, "has a key of another kind")
 			passing.Key = "another"
