@@ -116,7 +116,7 @@ func TestThePageAnswersWhatItHas(t *testing.T) {
 	n := startNode(t, func(c *Config, _ *auth.Config) { c.Page = onePage{} })
 	n.wantCode(n.send(request{method: "GET", path: "/nothing"}), http.StatusNotFound, codeNotFound)
 	for _, path := range []string{"/", "/app.js"} {
-		if r := n.send(request{method: "GET", path: path, header: []string{"Accept: text/html"}}); r.StatusCode != 200 || r.body != "page of "+path {
+		if r := n.send(request{method: "GET", path: path + "?tickets=1&Wait=2", header: []string{"Accept: text/html"}}); r.StatusCode != 200 || r.body != "page of "+path {
 			t.Errorf("%s: %d %s", path, r.StatusCode, r.body)
 		}
 	}

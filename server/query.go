@@ -18,19 +18,30 @@ var parameters = spelling.Of(
 	"after",
 	"before",
 	"channel",
+	"debug", // this and gc: what pprof reads by itself
 	"ephemeral",
 	"event",
 	"exclude",
+	"gc",
 	"last_event_id",
 	"limit",
 	"prefix",
 	"rewind",
+	"seconds",
 	"since",
 	"stored",
 	"stream",
 	"ticket",
 	"wait",
 )
+
+// words are those of ordinary English that are one letter from a parameter, as a
+// dictionary has them, but for other forms of the same word: who sends one
+// means just that.
+var words = []string{
+	"alter", "aster", "chancel", "debut", "evens", "mince", "picket", "rafter", "rebind", "remind", "scored", "scream", "shored", "singe",
+	"stared", "steam", "stoked", "stoned", "store", "stores", "storey", "storied", "stormed", "stowed", "streak", "thicket", "ticked", "ticker", "wicket", "wince",
+}
 
 // positions are the names that other clients have for last_event_id.
 var positions = []string{"lastEventId", "lastEventID", "Last-Event-ID"}
@@ -77,16 +88,21 @@ func readPair(pair string) (name, value string, err error) {
 
 // spelt refuses a request with a name in its query or headers that is nearly
 // one of ours: who sends one means something by it. WebSockets find that out by
-// themselves, for they are told by a close code.
-func spelt(next echo.HandlerFunc) echo.HandlerFunc {
+// themselves, for they are told by a close code. Where nothing is read from a
+// query, anything may stand: probes and browsers add what keeps caches away.
+func (s *Server) spelt(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if !strings.HasSuffix(c.Path(), "/ws") {
+		if !strings.HasSuffix(c.Path(), "/ws") && !s.readsNone(c.Request().URL.Path) {
 			if err := checkNames(c.Request()); err != nil {
 				return err
 			}
 		}
 		return next(c)
 	}
+}
+
+func (s *Server) readsNone(path string) bool {
+	return path == "/" || path == "/healthz" || path == "/readyz" || s.page != nil && s.page.Has(path)
 }
 
 func checkNames(r *http.Request) error {
@@ -104,7 +120,7 @@ func checkNames(r *http.Request) error {
 		if err != nil || slices.Contains(positions, name) {
 			continue // who reads the query says so
 		}
-		if meant := parameters.Meant(name); meant != "" {
+		if meant := parameters.Meant(name); meant != "" && !slices.Contains(words, strings.ToLower(name)) {
 			return badRequest("%s is no parameter of the hub's; %s is", strict.Quote(name), meant)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -33,10 +34,14 @@ func TestParametersAreKnown(t *testing.T) {
 				if name, ok := queried(n); ok {
 					read[name] = true
 				}
+				if call, ok := n.(*ast.SelectorExpr); ok && pattern == "*.go" && !strings.HasSuffix(name, "_test.go") && slices.Contains(pastReadQuery, call.Sel.Name) {
+					t.Errorf("%s reads a query by %s: that is for readQuery", name, call.Sel.Name)
+				}
 				return true
 			})
 		}
 	}
+	read["debug"], read["gc"] = true, true // by net/http/pprof
 	for name := range read {
 		if !parameters.Has(name) {
 			t.Errorf("%s= is read, and no line of parameters says so", name)
@@ -48,6 +53,8 @@ func TestParametersAreKnown(t *testing.T) {
 		}
 	}
 }
+
+var pastReadQuery = []string{"Query", "QueryParam", "QueryParams", "FormValue", "FormParams", "ParseForm", "ParseQuery"}
 
 // queried finds query.Get("name") and query["name"].
 func queried(n ast.Node) (name string, ok bool) {
@@ -87,7 +94,11 @@ func TestMisspeltParameterIsRefused(t *testing.T) {
 				surface.ServeHTTP(w, httptest.NewRequest(route.Method, path+query, nil))
 				return w
 			}
-			if w := ask("?lastEventid=1-1"); w.Code != 400 || route.Method != "HEAD" && !strings.Contains(w.Body.String(), `\"lastEventid\" is no parameter of the hub's; last_event_id is`) {
+			if w := ask("?lastEventid=1-1&nonce=1"); path == "/" || path == "/healthz" || path == "/readyz" {
+				if w.Code == 400 {
+					t.Errorf("%s %s: %d %s", route.Method, path, w.Code, w.Body)
+				}
+			} else if w.Code != 400 || route.Method != "HEAD" && !strings.Contains(w.Body.String(), `\"lastEventid\" is no parameter of the hub's; last_event_id is`) {
 				t.Errorf("%s %s: %d %s", route.Method, path, w.Code, w.Body)
 			}
 			if strings.HasPrefix(path, "/debug/pprof/") && path != "/debug/pprof/" {
@@ -105,10 +116,10 @@ func TestMisspeltNames(t *testing.T) {
 	for query, meant := range map[string]string{
 		"last-event-id=1-1": "last_event_id", "lasteventid=1-1": "last_event_id", "LastEventId=1-1": "last_event_id",
 		"last_event=1-1": "last_event_id", "last_evnt_id=": "last_event_id", "Since=10m": "since", "sinse=10m": "since", "rewnd=5": "rewind",
-		"chanel=a": "channel", "channels=a": "channel", "channel[]=a": "channel", "%6cimits=5": "limit", "Wait=5s": "wait", "ephemerel=true": "ephemeral",
+		"chanel=a": "channel", "channels=a": "channel", "chnanel=a": "channel", "rewnid=5": "rewind", "last_eventld=1-1": "last_event_id", "%6cimits=5": "limit", "second=5": "seconds", "Wait=5s": "wait", "ephemerel=true": "ephemeral",
 		"accessToken=x": "access_token", "Ticket=x": "ticket",
 		// Not ours.
-		"waits=5s": "", "wit=5": "", "utm_campaign=x": "", "a=1": "", "=": "", "rewinding=5": "",
+		"waits=5s": "", "wit=5": "", "utm_campaign=x": "", "a=1": "", "=": "", "rewinding=5": "", "channel[]=a": "",
 	} {
 		r := n.send(request{method: "GET", path: "/channels/c/events?" + query})
 		if meant == "" && r.StatusCode != 200 || meant != "" && (r.StatusCode != 400 || !strings.Contains(r.body, "; "+meant+" is")) {
@@ -122,6 +133,29 @@ func TestMisspeltNames(t *testing.T) {
 		r := n.publish("/channels/c/events", "text/plain", "x", header)
 		if meant == "" && r.StatusCode != 201 || meant != "" && (r.StatusCode != 400 || !strings.Contains(r.body, "; "+meant+" is")) {
 			t.Errorf("%s: %d %s, want %s", header, r.StatusCode, r.body, meant)
+		}
+	}
+}
+
+// TestOrdinaryWordsAreNotOurs: what applications, proxies and cache busters add
+// to a URL is let be, also where it is near a name of ours.
+func TestOrdinaryWordsAreNotOurs(t *testing.T) {
+	n := startNode(t, demo)
+	for word := range strings.FieldsSeq(`
+		nonce include agent ticker socket score scores shared sorted cancel visit actor enter later bucket packet slice started digit
+		version random rand cache cachebust nocache buster stamp timestamp time date locale lang language country region currency theme
+		client device platform source medium campaign referrer session account tenant project room topic group member user username
+		offset cursor page pages order orders filter search query offer store stores stars start state status string strict steam
+		remind reminder rewrite review renew window winds wind first last latest newest oldest earliest history events_only
+		format pretty verbose trace level limited unlimited quality quota token_type access access_key granted event_source
+		alter aster rafter alert offers other letter center enter_at filters actors factor water wafer afternoon
+		priced prices province science sense singe wince mince silence signed
+		thicket wicket picket pocket rocket jacket basket market tickers
+		excludes_all excluding inclusion explode expires extended
+		prefer prefixes_of suffix profix_x stormed stored_at scored stared stoked stream_id screen scream street
+	`) {
+		if r := n.send(request{method: "GET", path: "/channels/c/events?" + word + "=1"}); r.StatusCode != 200 {
+			t.Errorf("%s: %d %s", word, r.StatusCode, r.body)
 		}
 	}
 }

@@ -57,7 +57,7 @@ func (s *Server) newEcho() *echo.Echo {
 	e.Logger.SetOutput(slogWriter{s.log})
 	e.HTTPErrorHandler = func(err error, c echo.Context) { s.fail(c, err) }
 	e.Pre(s.around)
-	e.Use(spelt)
+	e.Use(s.spelt)
 	return e
 }
 
@@ -97,7 +97,11 @@ const maxProfile = 60 * time.Second
 // unhurried is for profiles, which take as long as they are asked to.
 func (s *Server) unhurried(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if text := c.QueryParam("seconds"); text != "" {
+		query, err := readQuery(c.Request())
+		if err != nil {
+			return err
+		}
+		if text := query.Get("seconds"); text != "" {
 			if n, err := strconv.ParseFloat(text, 64); err != nil || !(n >= 0 && n <= maxProfile.Seconds()) {
 				return badRequest("seconds is a number up to %v", maxProfile.Seconds())
 			}

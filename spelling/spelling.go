@@ -46,36 +46,40 @@ func (names Names) All() []string {
 	return all
 }
 
+// enough says how many letters both names need for so many to be wrong: with
+// two others, a name of six or seven is mostly another word (cancel, channel).
+var enough = []int{0, 5, 8}
+
 // Meant returns the name that a misspelt one surely means: one that differs in
-// case, "-" and "_" alone, or where both have five letters or more in two
-// letters at most. It is "" for one that exists, and for one that is
-// somebody else's.
+// case, "-" and "_" alone, where both have five letters or more in one letter,
+// and where both have eight in two. It is "" for one that exists, and for one
+// that is somebody else's.
 func (names Names) Meant(name string) string {
 	if names.Has(name) {
 		return ""
 	}
-	return names.nearest(name, 2, 5)
+	return names.nearest(name, enough)
 }
 
 // Nearest returns the name with the fewest wrong letters, of those that have so
 // many at most; case, "-" and "_" do not count. It is "" if there is none.
 func (names Names) Nearest(name string, wrong int) string {
-	return names.nearest(name, wrong, 0)
+	return names.nearest(name, make([]int, wrong+1))
 }
 
-// nearest takes names that have fewer letters than least as they are: with two
-// others they would be half another word.
-func (names Names) nearest(name string, wrong, least int) string {
+// nearest returns the name with the fewest wrong letters, of those that have
+// enough for so many.
+func (names Names) nearest(name string, enough []int) string {
 	if len(name) > longest {
 		return ""
 	}
 	var room [longest]byte
 	is := letters(room[:0], name)
 	has := set(is)
-	for w := range wrong + 1 {
+	for w, least := range enough {
 		for i := range names {
 			other := &names[i]
-			if w > 0 && min(len(is), len(other.letters)) < least {
+			if min(len(is), len(other.letters)) < least {
 				continue
 			}
 			if alike(has, other.set, w) && within(is, other.letters, w) {
@@ -101,7 +105,7 @@ func alike(a, b uint64, wrong int) bool {
 }
 
 // within reports whether a becomes b when so many letters at most are added,
-// dropped or changed.
+// dropped, changed or swapped with the next.
 func within(a, b []byte, wrong int) bool {
 	if max(len(a)-len(b), len(b)-len(a)) > wrong {
 		return false
@@ -115,7 +119,12 @@ func within(a, b []byte, wrong int) bool {
 	case wrong == 0:
 		return false
 	}
-	return within(a[1:], b[1:], wrong-1) || within(a[1:], b, wrong-1) || within(a, b[1:], wrong-1)
+	return within(a[1:], b[1:], wrong-1) || within(a[1:], b, wrong-1) || within(a, b[1:], wrong-1) ||
+		swapped(a, b) && within(a[2:], b[2:], wrong-1)
+}
+
+func swapped(a, b []byte) bool {
+	return len(a) > 1 && len(b) > 1 && a[0] == b[1] && a[1] == b[0]
 }
 
 // letters appends those of a name: what people and programs write in more than

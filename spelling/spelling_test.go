@@ -15,8 +15,9 @@ func TestMeant(t *testing.T) {
 		"weit": "", "waits": "", "wit": "", // four letters have to be these
 		"last-event-id": "last_event_id", "LastEventID": "last_event_id", "lasteventid": "last_event_id",
 		"last_event": "last_event_id", "lst_evnt_id": "last_event_id", "last_evnet_id": "last_event_id",
-		"chanel": "channel", "channels": "channel", "chnl": "", "chan": "", "cannel2": "channel",
-		"aftre": "after", "afters": "after", "filter": "", "afte": "",
+		"last_eventld": "last_event_id", "last_vnt": "", "lxst_xvent_xd": "",
+		"chanel": "channel", "channels": "channel", "chnl": "", "chan": "", "cannel2": "", "chnanel": "channel", "cancel": "",
+		"aftre": "after", "afters": "after", "filter": "", "afte": "", "later": "", "farte": "",
 		"": "", "utm_source": "", "_": "", "t": "", "v": "",
 		strings.Repeat("-", 100) + "wait": "",
 	} {
@@ -62,25 +63,27 @@ func FuzzWithin(f *testing.F) {
 	})
 }
 
-// distance is Levenshtein's.
+// distance is Levenshtein's, with a swap of neighbours as one step.
 func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
+	d := make([][]int, len(a)+1)
+	for i := range d {
+		d[i] = make([]int, len(b)+1)
+		for j := range d[i] {
+			d[i][j] = max(i, j)
+			if i == 0 || j == 0 {
+				continue
+			}
+			change := d[i-1][j-1]
+			if a[i-1] != b[j-1] {
 				change++
 			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+			d[i][j] = min(change, d[i-1][j]+1, d[i][j-1]+1)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				d[i][j] = min(d[i][j], d[i-2][j-2]+1)
+			}
 		}
 	}
-	return row[len(b)]
+	return d[len(a)][len(b)]
 }
 
 // TestWork: names come from strangers, and many of them in one request.
