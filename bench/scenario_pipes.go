@@ -45,29 +45,7 @@ func (s *pipes) measure(b *bench, v variant) (*outcome, error) {
 	if err := l.open(s); err != nil {
 		return nil, err
 	}
-	if err := l.publish(b.Warm); err != nil {
-		return nil, err
-	}
-	for _, p := range l.pipes {
-		p.latency = histogram{}
-	}
-	begin, err := r.usage()
-	if err != nil {
-		return nil, err
-	}
-	events := l.events
-	if err := l.publish(s.Time); err != nil {
-		return nil, err
-	}
-	used, err := r.since(begin)
-	if err != nil {
-		return nil, err
-	}
-	var answers histogram
-	for _, p := range l.pipes {
-		answers.merge(&p.latency)
-	}
-	return publishOutcome(r, used, answers, float64(l.events-events), s.Time), nil
+	return r.measured(l, b.Warm, s.Time)
 }
 
 // pipeLoad has each pipe go round its own channels, so that every channel's
@@ -136,7 +114,6 @@ func (l *pipeLoad) fill(at, channels int) {
 	p.flush()
 }
 
-// publish publishes for that long and until all of it has been delivered.
 func (l *pipeLoad) publish(d time.Duration) error {
 	l.stopped = false
 	for _, p := range l.pipes {
@@ -150,6 +127,15 @@ func (l *pipeLoad) publish(d time.Duration) error {
 		return err
 	}
 	return l.settle()
+}
+
+func (l *pipeLoad) published() int64 { return l.events }
+
+func (l *pipeLoad) latencies() (all []*histogram) {
+	for _, p := range l.pipes {
+		all = append(all, &p.latency)
+	}
+	return all
 }
 
 func (l *pipeLoad) close() {

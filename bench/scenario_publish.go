@@ -68,43 +68,7 @@ func (s *publishing) measure(b *bench, v variant) (*outcome, error) {
 	if err := r.hire(s.Publishers); err != nil {
 		return nil, err
 	}
-	load := r.rounds(s.Channels, s.Batch, s.Size)
-	if err := load.publish(b.Warm); err != nil {
-		return nil, err
-	}
-	for _, p := range r.publishers {
-		p.latency = histogram{}
-	}
-	begin, err := r.usage()
-	if err != nil {
-		return nil, err
-	}
-	events := load.events
-	if err := load.publish(s.Time); err != nil {
-		return nil, err
-	}
-	used, err := r.since(begin)
-	if err != nil {
-		return nil, err
-	}
-	var answers histogram
-	for _, p := range r.publishers {
-		answers.merge(&p.latency)
-	}
-	return publishOutcome(r, used, answers, float64(load.events-events), s.Time), nil
-}
-
-func publishOutcome(r *run, used usage, answers histogram, events float64, over time.Duration) *outcome {
-	metrics := []metric{
-		{Name: "publishes/s", Value: events / over.Seconds(), Ratio: true},
-		{Name: "server CPU µs each", Value: micros(used.cpu) / events, Ratio: true},
-	}
-	if r.hub.redis != nil {
-		metrics = append(metrics, metric{Name: "Redis CPU µs each", Value: micros(used.redis) / events})
-	}
-	return &outcome{Checked: r.crowd.checked(), Metrics: append(metrics,
-		metric{Name: "answer p50 ms", Value: millis(answers.quantile(0.5))},
-		metric{Name: "answer p99 ms", Value: millis(answers.quantile(0.99))})}
+	return r.measured(r.rounds(s.Channels, s.Batch, s.Size), b.Warm, s.Time)
 }
 
 // rounds has each publisher go round its own channels, so that every
@@ -132,8 +96,6 @@ func (r *run) rounds(channels, batch, size int) *rounds {
 	return l
 }
 
-// publish publishes for that long and until all of it has been delivered, so
-// that nothing of the cost falls behind the end.
 func (l *rounds) publish(d time.Duration) error {
 	l.stopped = false
 	for i := range l.publishers {
@@ -144,6 +106,15 @@ func (l *rounds) publish(d time.Duration) error {
 	}
 	l.stopped = true
 	return l.settle()
+}
+
+func (l *rounds) published() int64 { return l.events }
+
+func (l *rounds) latencies() (all []*histogram) {
+	for _, p := range l.publishers {
+		all = append(all, &p.latency)
+	}
+	return all
 }
 
 func (l *rounds) next(publisher int) {
