@@ -51,12 +51,12 @@ func TestDrain(t *testing.T) {
 func TestComeWhileDraining(t *testing.T) {
 	t.Parallel()
 	store := streamstest.StartRedis(t).URL()
-	old := hubtest.Start(t, "--store", store, "--drain", "6s")
+	old := hubtest.Start(t, "--store", store, "--drain", "1m")
 	fresh := hubtest.Start(t, "--store", store)
 	proxy := proxied(t, fresh)
 	p := &publisher{t: t, url: fresh.URL, channel: "drained"}
 	pages := everywhere(t, view{hub: "http://" + proxy.Addr(), channels: []string{p.channel}})
-	holdFeeds(t, old.URL, 2) // so that the drain takes its time
+	release := holdFeeds(t, old.URL, 2) // so that the drain takes its time
 	p.publish(5)
 	awaitAll(pages, p)
 	proxy.SetTarget(old.Addr)
@@ -65,6 +65,7 @@ func TestComeWhileDraining(t *testing.T) {
 	for _, page := range pages {
 		page.awaitRefused()
 	}
+	release()
 	p.publish(5)
 	proxy.SetTarget(fresh.Addr)
 	awaitAll(pages, p)

@@ -184,7 +184,7 @@ func startStorm(channel, name string, count int, pause time.Duration, addrs ...s
 	s := &storm{done: make(chan struct{}), ids: map[string]string{}}
 	go func() {
 		defer close(s.done)
-		deadline := time.Now().Add(2 * patience)
+		deadline := time.Now().Add(3 * patience)
 		for i := 1; i <= count && time.Now().Before(deadline); i++ {
 			data := fmt.Sprint(name, "-", i)
 			for try := i; time.Now().Before(deadline); try++ {
@@ -247,13 +247,16 @@ func (v *traveller) check(storms ...*storm) {
 // events have come. When they do not, it says so and returns.
 func travelUntil(v *traveller, total int, next func() string) {
 	v.t.Helper()
-	for deadline := time.Now().Add(2 * patience); len(v.seen) < total; {
-		if time.Now().After(deadline) {
+	deadline := time.Now().Add(3 * patience)
+	over := func() bool { return time.Now().After(deadline) } // a feed brings heartbeats for ever
+	for len(v.seen) < total {
+		if over() {
 			v.t.Errorf("only %d of %d events came in %d trips", len(v.seen), total, v.trips)
 			return
 		}
 		before := len(v.seen)
-		v.trip(next(), v.until(min(before+7, total)))
+		enough := v.until(min(before+7, total))
+		v.trip(next(), func() bool { return enough() || over() })
 		if len(v.seen) == before {
 			time.Sleep(20 * time.Millisecond)
 		}
