@@ -2,7 +2,7 @@ package auth
 
 import (
 	"context"
-	"encoding/base64"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -29,26 +29,65 @@ func TestWorkOnClaims(t *testing.T) {
 	}
 }
 
-// TestWorkOnCredentials is on tokens and tickets before they are known to be good.
+// TestWorkOnCredentials is on how tokens and tickets are found in a request.
 func TestWorkOnCredentials(t *testing.T) {
-	v := verifier(t, Config{Secrets: [][]byte{secret}})
-	for name, put := range map[string]func(r *http.Request, value string){
-		"bearer":  func(r *http.Request, v string) { r.Header.Set("Authorization", "Bearer "+v) },
-		"cookie":  func(r *http.Request, v string) { r.Header.Set("Cookie", "runnel_token="+v) },
-		"cookies": func(r *http.Request, v string) { r.Header.Set("Cookie", strings.ReplaceAll(v, ".", "=;")) },
-		"URL":     func(r *http.Request, v string) { r.URL.RawQuery = "access_token=" + v },
-		"ticket":  func(r *http.Request, v string) { r.URL.RawQuery = "ticket=" + v },
+	for name, c := range map[string]struct {
+		before, piece string
+		put           func(r *http.Request, value string)
+	}{
+		"bearer":  {"Bearer ", " ", func(r *http.Request, v string) { r.Header.Set("Authorization", v) }},
+		"cookie":  {"runnel_token=", "a", func(r *http.Request, v string) { r.Header.Set("Cookie", v) }},
+		"cookies": {"", "runnel_token=;", func(r *http.Request, v string) { r.Header.Set("Cookie", v) }},
+		"URL":     {"access_token=", "%41", func(r *http.Request, v string) { r.URL.RawQuery = v }},
+		"ticket":  {"ticket=", "+", func(r *http.Request, v string) { r.URL.RawQuery = v }},
 	} {
-		for _, piece := range []string{".", "a", base64.RawURLEncoding.EncodeToString([]byte(`{"a":"`))} {
-			t.Run(name+" "+piece, func(t *testing.T) {
-				input := func(n int) string { return strings.Repeat(piece, n/len(piece)) }
-				worktest.Linear(t, input, func(s string) {
-					r := httptest.NewRequest("GET", "/", nil)
-					put(r, s)
-					v.Request(context.Background(), r)
-				})
+		t.Run(name, func(t *testing.T) {
+			r := httptest.NewRequest("GET", "/", nil)
+			input := func(n int) string { return c.before + strings.Repeat(c.piece, n/len(c.piece)) }
+			worktest.Linear(t, input, func(s string) {
+				c.put(r, s)
+				credentialOf(r)
 			})
-		}
+		})
+	}
+}
+
+// TestWorkOnTokens is on tokens before their signature is known to be good, as
+// if there was no bound to their size.
+func TestWorkOnTokens(t *testing.T) {
+	r := verifier(t, Config{Secrets: [][]byte{secret}}).rules.Load()
+	for name, c := range map[string]struct{ before, piece, after string }{
+		"no dots": {"", "a", ""},
+		"header":  {b64(`{"alg":"HS256", "x":"`), b64(`\\\\\\`), b64(`"}`) + ".."},
+		"body":    {b64(`{"alg":"HS256"}`) + "." + b64(`{"x":"`), b64(`\\\\\\`), b64(`"}`) + "."},
+		"sum":     {b64(`{"alg":"HS256"}`) + "." + b64(`{}`) + ".", "aaaa", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			input := func(n int) string { return c.before + strings.Repeat(c.piece, n/len(c.piece)) + c.after }
+			worktest.Linear(t, input, func(s string) { r.parser.ParseUnverified(s, new(payload)) })
+		})
+	}
+}
+
+// TestWorkOnLongNames: nobody goes through what is longer than it may be.
+func TestWorkOnLongNames(t *testing.T) {
+	v := verifier(t, Config{Secrets: [][]byte{secret}, APIKeys: []APIKey{{Key: serverKey}}})
+	r := v.rules.Load()
+	all, err := ParsePatterns("**")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, read := range map[string]func(string){
+		"token":   func(s string) { r.verify(context.Background(), s) },
+		"bearer":  func(s string) { v.Verify(context.Background(), s) },
+		"ticket":  func(s string) { v.redeem(context.Background(), r, s) },
+		"pattern": func(s string) { ParsePattern(s) },
+		"channel": func(s string) { all.Match(s) },
+		"user":    func(s string) { UserChannel(s) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			worktest.Refused(t, func(n int) string { return strings.Repeat("a", n) }, read)
+		})
 	}
 }
 
@@ -57,40 +96,40 @@ func TestWorkOnOrigins(t *testing.T) {
 	v := verifier(t, Config{Secrets: [][]byte{secret}, Origins: []string{"https://*.example.com", "https://a.example.com"}})
 	demo := verifier(t, Config{})
 	for name, piece := range map[string]string{"colons": ":", "slashes": "://", "dots": "a.", "brackets": "]", "digits": "1"} {
-		t.Run(name, func(t *testing.T) {
-			input := func(n int) string { return strings.Repeat(piece, n/len(piece)) }
-			worktest.Linear(t, input, func(s string) {
-				for _, origin := range []string{s, "https://" + s, "https://[" + s + "]"} {
-					r := httptest.NewRequest("GET", "/", nil)
+		for _, around := range []string{"%s", "https://%s", "https://[%s]"} {
+			t.Run(name+" in "+around, func(t *testing.T) {
+				r := httptest.NewRequest("GET", "/", nil)
+				input := func(n int) string { return fmt.Sprintf(around, strings.Repeat(piece, n/len(piece))) }
+				worktest.Linear(t, input, func(origin string) {
 					r.Host = origin
 					r.Header.Set("Origin", origin)
 					v.CheckOrigin(r)
 					v.AllowedOrigin(r)
 					demo.CheckOrigin(r)
-				}
+				})
 			})
-		})
+		}
 	}
 }
 
-// TestWorkOnPatterns: a pattern with "*" is compared with each byte of a name,
-// which may not be longer than a channel's can be.
+// TestWorkOnPatterns: however often the latest "*" grows, a name is gone
+// through a few times at most, as if there was no bound to its size.
 func TestWorkOnPatterns(t *testing.T) {
-	for _, text := range []string{"**", "a**", "*a" + strings.Repeat("a", 200) + "b", strings.Repeat("*a", 120) + "b**", strings.Repeat("*:", 120) + "**"} {
-		p, err := ParsePattern(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, piece := range []string{"a", "a:", "*"} {
-			input := func(n int) string { return strings.Repeat(piece, n/len(piece)) }
-			worktest.Linear(t, input, func(s string) {
-				_ = p.Match(s)
-				ParsePattern(s)
-			})
-		}
+	for name, c := range map[string]struct{ pattern, piece string }{
+		"one star":      {"*b", "a"},
+		"nearly":        {"*a" + strings.Repeat("a", 200) + "b", "a"},
+		"many stars":    {strings.Repeat("*a", 120) + "b**", "a"},
+		"no such colon": {strings.Repeat("*:", 120) + "**", "a"},
+		"any":           {"*", "*"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, err := ParsePattern(c.pattern)
+			if err != nil {
+				t.Fatal(err)
+			}
+			worktest.Linear(t, func(n int) string { return strings.Repeat(c.piece, n) }, func(s string) { p.glob(s) })
+		})
 	}
-	input := func(n int) string { return strings.Repeat(":é", n/3) }
-	worktest.Linear(t, input, func(s string) { UserChannel(s) })
 }
 
 // TestWorkOnKeys is on keys of a set, which another server sends.

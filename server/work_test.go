@@ -85,40 +85,47 @@ func TestWorkOnEvents(t *testing.T) {
 func TestWorkOnRequests(t *testing.T) {
 	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 	addresses := &clientAddresses{trusted: trusted, warn: func(netip.Addr) {}}
+	accept := func(r *http.Request, v string) { r.Header.Set("Accept", v); wantsEvents(r) }
+	forwarded := func(r *http.Request, v string) { r.Header.Set("X-Forwarded-For", v); addresses.of(r) }
+	kind := func(r *http.Request, v string) { r.Header.Set("Content-Type", v); contentType(r, "") }
 	for name, c := range map[string]struct {
-		piece string
-		read  func(r *http.Request, value string)
+		before, piece, after string
+		read                 func(r *http.Request, value string)
 	}{
-		"Accept commas": {",", func(r *http.Request, v string) { r.Header.Set("Accept", v); wantsEvents(r) }},
-		"Accept":        {"a;b=c;,", func(r *http.Request, v string) { r.Header.Set("Accept", v); wantsEvents(r) }},
-		"Forwarded":     {"10.0.0.1,", func(r *http.Request, v string) { r.Header.Set("X-Forwarded-For", v+"10.0.0.1"); addresses.of(r) }},
-		"no Forwarded":  {":", func(r *http.Request, v string) { r.Header.Set("X-Forwarded-For", v); addresses.of(r) }},
-		"zone":          {"%", func(r *http.Request, v string) { r.Header.Set("X-Forwarded-For", "fe80::1"+v); addresses.of(r) }},
-		"scheme":        {"x", func(r *http.Request, v string) { r.Header.Set("X-Forwarded-Proto", v); Scheme(trusted)(r) }},
-		"Content-Type":  {"; a*0=b", func(r *http.Request, v string) { r.Header.Set("Content-Type", "text/plain"+v); contentType(r, "") }},
-		"parameters":    {`;a="\\"`, func(r *http.Request, v string) { r.Header.Set("Content-Type", "text/plain"+v); contentType(r, "") }},
-		"Connection":    {"U, ", func(r *http.Request, v string) { r.Header.Set("Connection", v); isHandshake(r) }},
-		"request ID":    {"a", func(_ *http.Request, v string) { _ = goodRequestID(v) }},
-		"connection ID": {"a", func(_ *http.Request, v string) { parseConnectionID(v); connectionBelongs(v, "u") }},
-		"key":           {"a", func(_ *http.Request, v string) { draftKey(&auth.Claims{}, &v) }},
-		"type":          {"a", func(_ *http.Request, v string) { eventType(v) }},
-		"channel":       {"%41", func(r *http.Request, v string) { readChannel(r, v) }},
-		"position":      {"9", func(r *http.Request, v string) { readStart(r, url.Values{"last_event_id": {v}}) }},
-		"cursor":        {"AQEBAQEB", func(r *http.Request, v string) { readStart(r, url.Values{"last_event_id": {v}}) }},
-		"since":         {"1h", func(r *http.Request, v string) { readStart(r, url.Values{"since": {v}}) }},
-		"rewind":        {"1", func(r *http.Request, v string) { readStart(r, url.Values{"rewind": {v}}) }},
-		"page":          {"1", func(_ *http.Request, v string) { readPageQuery(url.Values{"limit": {v}, "before": {v + "-1"}}) }},
-		"wait":          {"1s", func(_ *http.Request, v string) { readPageQuery(url.Values{"wait": {v}}) }},
+		"Accept commas": {"", ",", "", accept},
+		"Accept":        {"", "a;b=c;,", "", accept},
+		"Forwarded":     {"", "10.0.0.1,", "10.0.0.1", forwarded},
+		"no Forwarded":  {"", ":", "", forwarded},
+		"zone":          {"fe80::1", "%", "", forwarded},
+		"Content-Type":  {"text/plain", "; a*0=b", "", kind},
+		"parameters":    {"text/plain", `;a="\\"`, "", kind},
+		"Connection":    {"", "U, ", "", readHandshake},
+		"channel":       {"", "%41", "", readChannel},
+		"position":      {"", "9", "", readStartAt("last_event_id")},
+		"cursor":        {"", "AQEBAQEB", "", readStartAt("last_event_id")},
+		"since":         {"", "1h", "", readStartAt("since")},
+		"rewind":        {"", "1", "", readStartAt("rewind")},
+		"limit":         {"", "1", "", func(_ *http.Request, v string) { readPageQuery(url.Values{"limit": {v}}) }},
+		"before":        {"", "1", "-1", func(_ *http.Request, v string) { readPageQuery(url.Values{"before": {v}}) }},
+		"wait":          {"", "1s", "", func(_ *http.Request, v string) { readPageQuery(url.Values{"wait": {v}}) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := httptest.NewRequest("GET", "/", nil)
 			r.RemoteAddr = "10.0.0.1:1"
-			worktest.Linear(t, func(n int) string { return strings.Repeat(c.piece, n/len(c.piece)) }, func(v string) { c.read(r, v) })
+			input := func(n int) string { return c.before + strings.Repeat(c.piece, n/len(c.piece)) + c.after }
+			worktest.Linear(t, input, func(v string) { c.read(r, v) })
 		})
 	}
 }
 
+func readHandshake(r *http.Request, connection string) {
+	r.Header.Set("Upgrade", "websocket")
+	r.Header.Set("Connection", connection)
+	isHandshake(r)
+}
+
 func readChannel(r *http.Request, name string) {
+	r.URL.RawPath = "/channels/%41"
 	c := echo.New().NewContext(r, nil)
 	c.SetParamNames("channel")
 	c.SetParamValues(name)
@@ -126,9 +133,27 @@ func readChannel(r *http.Request, name string) {
 	maySubscribe(&auth.Claims{}, name)
 }
 
-func readStart(r *http.Request, query url.Values) {
-	readBeginning(r, query, 1)
-	readBeginning(r, query, 2)
+func readStartAt(parameter string) func(*http.Request, string) {
+	return func(r *http.Request, v string) {
+		query := url.Values{parameter: {v}}
+		readBeginning(r, query, 1)
+		readBeginning(r, query, 2)
+	}
+}
+
+// TestWorkOnLongNames: nobody goes through a name that is longer than it may be.
+func TestWorkOnLongNames(t *testing.T) {
+	for name, read := range map[string]func(string){
+		"request ID":    func(v string) { goodRequestID(v) },
+		"connection ID": func(v string) { connectionBelongs(v, "u") },
+		"key":           func(v string) { goodKey(v) },
+		"type":          func(v string) { eventType(v) },
+		"channel":       func(v string) { maySubscribe(&auth.Claims{}, v) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			worktest.Refused(t, func(n int) string { return strings.Repeat("a", n) }, read)
+		})
+	}
 }
 
 // TestWorkOnQueries: each channel that a query names was compared with all
