@@ -10,7 +10,7 @@ export class Room {
   unread = 0;
   complete = true; // what is shown, as far as history goes
   #view = null; // while it is open: {messages, early}
-  #begun; // a promise: what comes is heard
+  #begun; // a promise: what comes is heard, or cannot be
   #offs;
 
   // changed is called when unread or who is typing did.
@@ -23,7 +23,7 @@ export class Room {
       this.channel.on("*", (event) => this.#received(event)),
       this.channel.on("gap", (gap) => this.#view?.messages.note(gapSentence(gap))),
     ];
-    this.#begun = new Promise((begun) => this.#offs.push(this.channel.on("start", begun)));
+    this.#begun = new Promise((begun) => this.#offs.push(this.channel.on("start", begun), this.channel.on("error", begun)));
   }
 
   // open shows the newest of the history, and what comes, until shut. What came

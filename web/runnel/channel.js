@@ -80,8 +80,8 @@ export class Channel extends Emitter {
 
   /** Stops reading and takes all handlers away. With the next one reading begins again where it was. */
   close () {
-    if (this.#stop()) this.emit('end')
-    this.clear()
+    if (this.#stop()) this.clearTelling('end')
+    else this.clear()
   }
 
   #stop () {

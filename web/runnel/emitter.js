@@ -21,6 +21,14 @@ export class Emitter {
   /** Takes all handlers away. */
   clear () { this.#handlers.clear() }
 
+  /** Takes all handlers away and tells those of that name: what one of them adds is for what begins anew, and stays. */
+  clearTelling (name, value) {
+    const those = new Emitter()
+    those.#handlers = this.#handlers
+    this.#handlers = new Map()
+    those.emit(name, value)
+  }
+
   emit (name, value) {
     for (const handler of [...(this.#handlers.get(name) ?? [])]) {
       if (!this.#handlers.get(name)?.has(handler)) continue // one before it took it away

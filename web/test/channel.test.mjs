@@ -48,6 +48,20 @@ function alone (t, { history = () => 0, start } = {}) {
   return { clock, hub, channel, seen, asked, event }
 }
 
+test('whoever reads a channel again as it ends hears what comes then', t => {
+  const { channel, event } = alone(t)
+  const got = []
+  const old = []
+  channel.on('*', e => old.push(e.data))
+  channel.on('end', () => channel.on('*', e => got.push(e.data)))
+  channel.close()
+  assert.equal(channel.reading, true)
+  event(1)
+  channel.close()
+  event(2)
+  assert.deepEqual([got, old], [[1], []])
+})
+
 test('events go to the handlers of their type, and to those of all', async t => {
   const { clock, world, hub } = page(t)
   const got = []
