@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"bytes"
+	"compress/flate"
 	"fmt"
 	"io"
 	"net"
@@ -29,6 +31,8 @@ func TestAttacksHoldLittle(t *testing.T) {
 	const memory, tails = 32 << 20, 64 << 20
 	for name, attack := range map[string]func(*attackers){
 		"errors":               (*attackers).askWrongly,
+		"errors, deflated":     func(a *attackers) { a.askDeflated(`{"type":"` + strings.Repeat(`\u0001`, 20_000) + `"}`) },
+		"backslashes":          func(a *attackers) { a.askDeflated(`{"x":"` + strings.Repeat(`\\`, 65_500)) },
 		"history of one user":  func(a *attackers) { a.askHistory(1) },
 		"history of five":      func(a *attackers) { a.askHistory(5) },
 		"pages of five":        func(a *attackers) { a.askPages(5) },
@@ -92,6 +96,56 @@ func (a *attackers) askWrongly() {
 	for i := range 300 {
 		a.dial("GET /ws?access_token="+a.token(i/20)+" HTTP/1.1\r\nHost: x\r\n"+upgrade, message, 60)
 	}
+}
+
+// askDeflated has peers without a token send much in little: a message, in
+// some hundred bytes.
+func (a *attackers) askDeflated(text string) {
+	var b bytes.Buffer
+	w, _ := flate.NewWriter(&b, flate.BestCompression)
+	io.WriteString(w, text)
+	w.Flush()
+	packed := bytes.TrimSuffix(b.Bytes(), []byte("\x00\x00\xff\xff"))
+	message := string([]byte{0xc1, 0xfe, byte(len(packed) >> 8), byte(len(packed)), 0, 0, 0, 0}) + string(packed)
+	a.askOne(message)
+	for range 300 {
+		a.dial("GET /ws HTTP/1.1\r\nHost: x\r\n"+offer+"\r\n"+upgrade, message, 5)
+	}
+}
+
+// askOne sends a few of the messages, and fails unless each is refused for what
+// it says, and costs little.
+func (a *attackers) askOne(message string) {
+	const few = 10
+	before := a.worked()
+	s := openSocket(a.t, a.n.Addr, "/ws", offer)
+	for range few {
+		io.WriteString(s.conn, message)
+		if m := s.read(); m.Type != "error" {
+			a.t.Fatalf("the answer is %.200s", m.raw)
+		}
+	}
+	if took := a.worked() - before; took > few*100*time.Millisecond {
+		a.t.Errorf("%d messages cost %v", few, took)
+	}
+}
+
+// worked is how long the hub has had a processor.
+func (a *attackers) worked() time.Duration {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", a.n.Pid()))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	var ticks time.Duration
+	for _, field := range strings.Fields(rest)[11:13] { // of programs, and of the system for it
+		n, err := strconv.Atoi(field)
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		ticks += time.Duration(n)
+	}
+	return ticks * time.Second / 100
 }
 
 func (a *attackers) askHistory(users int) {
