@@ -8,14 +8,16 @@ import (
 	"runnel/streams"
 )
 
-// segment is a piece of what a delivery writes: the hub's own frames, or one
-// event, gap or position of a subscription.
+// segment is a piece of what a delivery writes, of which a peer gets all or
+// nothing: the hub's own frames, or one event or position of a subscription. A
+// gap is one with the event that it names, which may be gone when it is read
+// again.
 type segment struct {
 	end  int                   // where it ends in the buffer
 	sub  *streams.Subscription // nil for the hub's own frames
 	from streams.ID            // the position before it
-	gap  *streams.Gap          // the gap it tells, if it is one
-	live bool                  // it is an event that the peer gets
+	gap  *streams.Gap          // the gap it tells, if it tells one
+	live int32                 // how many events in it the peer gets
 }
 
 const (
@@ -191,25 +193,29 @@ func (f *feed) gatherEvents(w *worker, limit int) {
 	}
 }
 
-// encode appends a batch, each piece as a segment of its own.
+// encode appends a batch.
 func (f *feed) encode(w *worker, s *streams.Subscription, batch *streams.Batch) {
-	at := batch.From
+	piece := segment{sub: s, from: batch.From, gap: batch.Gap}
 	if g := batch.Gap; g != nil {
 		w.buffer = f.transport.gap(w.buffer, g)
-		w.segments = append(w.segments, segment{len(w.buffer), s, at, g, false})
-		at = g.Last
 	}
 	for _, e := range batch.Events {
-		theirs := e.Exclude == "" || e.Exclude != f.id
-		if theirs {
+		if e.Exclude == "" || e.Exclude != f.id {
 			w.buffer = f.transport.event(w.buffer, s.Channel(), e)
+			piece.live++
 		} else {
 			w.buffer = f.passBy(w.buffer, s, e)
 		}
-		w.segments = append(w.segments, segment{len(w.buffer), s, at, nil, theirs})
-		if !e.Ephemeral() {
-			at = e.ID
+		if piece.gap != nil && e.Ephemeral() {
+			continue
 		}
+		w.end(piece)
+		if piece.gap, piece.live = nil, 0; !e.Ephemeral() {
+			piece.from = e.ID
+		}
+	}
+	if piece.gap != nil {
+		w.end(piece)
 	}
 }
 
@@ -243,9 +249,7 @@ func (f *feed) giveBack(w *worker, n int) {
 // live is how many of the segments are events that the peer gets.
 func live(segments []segment) (n int32) {
 	for i := range segments {
-		if segments[i].live {
-			n++
-		}
+		n += segments[i].live
 	}
 	return n
 }

@@ -86,6 +86,11 @@ func (o *narrow) text() string {
 // startFeed starts a feed over the channels on an outlet of the test's.
 func startFeed(t *testing.T, n *node, transport transport, out outlet, channels ...string) *feed {
 	t.Helper()
+	return startFeedAt(t, n, beginning{other: streams.Earliest()}, transport, out, channels...)
+}
+
+func startFeedAt(t *testing.T, n *node, at beginning, transport transport, out outlet, channels ...string) *feed {
+	t.Helper()
 	r := httptest.NewRequest("GET", "/", nil)
 	r.Host, r.RemoteAddr = "localhost", "127.0.0.1:1"
 	claims, err := n.authenticate(r)
@@ -94,7 +99,7 @@ func startFeed(t *testing.T, n *node, transport transport, out outlet, channels 
 	}
 	f := n.hub.newFeed(transport, claims, newConnectionID(""))
 	f.outlet = out
-	subs, err := n.subscribeAll(t.Context(), channels, beginning{other: streams.Earliest()}, f)
+	subs, err := n.subscribeAll(t.Context(), channels, at, f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,6 +111,97 @@ func startFeed(t *testing.T, n *node, transport transport, out outlet, channels 
 	}
 	n.start(f, nil)
 	return f
+}
+
+// atGap is an outlet whose socket is full in the middle of the first gap, for as
+// long as meanwhile takes.
+type atGap struct {
+	narrow
+	meanwhile func()
+	told      bool
+}
+
+func (o *atGap) tryWrite(b []byte) (int, error) {
+	n := len(b)
+	if at := bytes.Index(b, []byte("runnel.gap")); at >= 0 && !o.told {
+		o.told = true
+		n = at + 20
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.got.Write(b[:n])
+	return n, nil
+}
+
+func (o *atGap) awaitWritable(f *feed) error {
+	o.meanwhile()
+	f.resume()
+	return nil
+}
+
+// TestGapComesWithItsEvent: a socket that is full in the middle of a gap gets
+// the event next that the gap names, though that is trimmed meanwhile. Who comes
+// back from the gap, or goes on, gets each event once.
+func TestGapComesWithItsEvent(t *testing.T) {
+	n := startNode(t, demo)
+	few := streams.Retention{Count: 3, Age: time.Hour}
+	var ids []streams.ID
+	publish := func(k int) {
+		for range k {
+			data := fmt.Appendf(nil, `{"n":%d}`, len(ids)+1)
+			results, err := n.store.Append(t.Context(), "a", few, []streams.Draft{{Data: data}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids = append(ids, results[0].ID)
+		}
+	}
+	publish(50)
+	meanwhile := func() {
+		publish(50)
+		for _, id := range ids[5:10] { // which takes the place of what was read for the feed
+			s, err := n.broker.Subscribe(t.Context(), "a", streams.After(id), streams.NewSignal())
+			if err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "others to be served", func() bool { return s.Next(nil, 1).Gap != nil })
+			s.Close()
+		}
+	}
+	out := &atGap{narrow: *newNarrow(1), meanwhile: meanwhile}
+	f := startFeedAt(t, n, beginning{position: ids[4]}, sse{}, out, "a")
+	defer f.end()
+	eventually(t, "the last event", func() bool { return strings.Contains(out.text(), `{"n":100}`) })
+	at := ids[4]
+	resumed := ""
+	for _, block := range parseSSE(out.text()) {
+		if resumed != "" && block.id != resumed {
+			t.Fatalf("%s comes next, not %s", block.id, resumed)
+		}
+		resumed = ""
+		var gap struct {
+			After   string `json:"after"`
+			Resumed string `json:"resumed_at"`
+			Missed  int    `json:"missed"`
+		}
+		want := ids[at.N].String()
+		if block.event == "runnel.gap" {
+			if err := json.Unmarshal([]byte(block.data), &gap); err != nil || gap.After != at.String() {
+				t.Fatalf("at %v: %s, %v", at, block.data, err)
+			}
+			resumed, want = gap.Resumed, ids[int(at.N)+gap.Missed-1].String()
+		}
+		if block.id != want {
+			t.Fatalf("%s after %v, want %s", block.id, at, want)
+		}
+		var err error
+		if at, err = streams.ParseID(block.id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if at != ids[99] || !out.told {
+		t.Errorf("it ends at %v", at)
+	}
 }
 
 func publishNumbers(t *testing.T, n *node, channel string, from, to int) {

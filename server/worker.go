@@ -139,6 +139,12 @@ func (w *worker) awaitCompany() {
 // begin empties the buffer.
 func (w *worker) begin() { w.buffer, w.segments = w.buffer[:0], w.segments[:0] }
 
+// end ends a segment where the buffer ends.
+func (w *worker) end(s segment) {
+	s.end = len(w.buffer)
+	w.segments = append(w.segments, s)
+}
+
 // shrink gives back what a burst needed.
 func (w *worker) shrink() {
 	if cap(w.buffer) > 4*maxWrite {
