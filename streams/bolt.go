@@ -30,6 +30,7 @@ type Bolt struct {
 	db      *bbolt.DB
 	opening uint64 // how many times the file was opened
 	logger  *slog.Logger
+	damaged sync.Once // it was said that what is known of forks is
 
 	queue     chan *boltJob
 	durable   sync.RWMutex          // held while a transaction is on its way to disk: reads begin before or after

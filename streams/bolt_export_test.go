@@ -18,3 +18,8 @@ func (b *Bolt) RecordsKept() (n int) {
 func (b *Bolt) FinishBy(ctx context.Context, finish func(*bbolt.Tx) error) error {
 	return b.change(ctx, &boltJob{work: func(*boltTx) error { b.finish = finish; return nil }})
 }
+
+// DamageBoltForks overwrites what is kept of the channel's forks.
+func DamageBoltForks(tx *bbolt.Tx, channel string) error {
+	return tx.Bucket(bucketForks).Put(eventPrefix(channel), []byte("what"))
+}

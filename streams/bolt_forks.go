@@ -3,6 +3,8 @@ package streams
 import (
 	"encoding/binary"
 	"time"
+
+	"go.etcd.io/bbolt"
 )
 
 // A file that was opened may be an older copy of what it was: what it had not
@@ -20,13 +22,26 @@ const boltForkSize = 6 * 8
 func (t *boltTx) fork(prefix []byte, last, first ID, now time.Time) error {
 	forks, err := decodeBoltForks(t.forks.Get(prefix))
 	if err != nil {
-		return err
+		forks = forgottenForks(last)
 	}
 	oldest := uint64(now.Add(-headLife).UnixMilli())
 	for len(forks) > 0 && forks[0].First.Ms < oldest {
 		forks = forks[1:]
 	}
 	return t.forks.Put(prefix, encodeBoltForks(addFork(forks, Fork{Last: last, First: first})))
+}
+
+// forksOf reads the forks of a channel, which ends at last. Damaged ones are
+// forgotten, and mended with the next that is noted.
+func (b *Bolt) forksOf(tx *bbolt.Tx, channel string, last ID) []Fork {
+	forks, err := decodeBoltForks(tx.Bucket(bucketForks).Get(eventPrefix(channel)))
+	if err != nil {
+		forks = forgottenForks(last)
+		b.damaged.Do(func() {
+			b.logger.Warn("what was noted of events that this file may lack is damaged; it begins anew", "channel", channel)
+		})
+	}
+	return forks
 }
 
 func encodeBoltForks(forks []Fork) []byte {

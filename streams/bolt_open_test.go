@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math/rand/v2"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"runnel/streams"
+	"runnel/streams/streamstest"
 )
 
 func TestBoltInUse(t *testing.T) {
@@ -161,41 +161,61 @@ func TestBoltOlderCopy(t *testing.T) {
 	}
 }
 
-// TestBoltRollbackBehindRetention: an older copy of the file, and then more
-// events than history has room for. What the copy never had was lost, whatever
-// its numbers look like now.
-func TestBoltRollbackBehindRetention(t *testing.T) {
+// TestBoltLosses puts older copies of the file back.
+func TestBoltLosses(t *testing.T) {
+	streamstest.RunLosses(t, func(t *testing.T) *streamstest.Losing {
+		path := boltPath(t)
+		b := openBolt(t, path)
+		var older []byte
+		return &streamstest.Losing{
+			Log: b,
+			Save: func() {
+				var err error
+				if older, err = os.ReadFile(path); err != nil {
+					t.Fatal(err)
+				}
+			},
+			Lose: func() streams.Log {
+				closeBolt(t, b)
+				if err := os.WriteFile(path, older, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				b = openBolt(t, path)
+				return b
+			},
+		}
+	})
+}
+
+// TestBoltForksDamaged: who comes back to what is gone is told that nobody
+// knows, and the next loss is noted as ever.
+func TestBoltForksDamaged(t *testing.T) {
 	path := boltPath(t)
 	b := openBolt(t, path)
-	var ids []streams.ID
-	publish := func(n int, keep streams.Retention) {
-		for range n {
-			ids = append(ids, appendText(t, b, "a", keep, "x", ""))
+	few := streams.Retention{Count: 20, Age: time.Hour}
+	old := appendText(t, b, "a", few, "x", "")
+	publish := func() {
+		for range 100 {
+			appendText(t, b, "a", few, "x", "")
 		}
 	}
-	few := streams.Retention{Count: 20, Age: time.Hour}
-	publish(5, few)
+	publish()
 	closeBolt(t, b)
-	older, err := os.ReadFile(path)
+	db, err := bbolt.Open(path, 0o600, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 2 { // one lost past after the other
-		b = openBolt(t, path)
-		publish(5, few)
-		closeBolt(t, b)
-		if err := os.WriteFile(path, older, 0o600); err != nil {
-			t.Fatal(err)
-		}
+	if err := db.Update(func(tx *bbolt.Tx) error { return streams.DamageBoltForks(tx, "a") }); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
 	}
 	b = openBolt(t, path)
-	lost := ids[5:]
-	publish(100, few)
-	broker := streams.NewBroker(streams.BrokerOptions{Log: b, Node: "a"})
-	defer broker.Close()
-	first := readAll(t, b, "a").Events[0]
-	for _, p := range ids[:15] {
-		s, err := broker.Subscribe(t.Context(), "a", streams.After(p), streams.NewSignal())
+	for _, forks := range []int{1, 2} { // damaged, and with what is noted next
+		first := readAll(t, b, "a").Events[0]
+		broker := streams.NewBroker(streams.BrokerOptions{Log: b, Node: "a"})
+		s, err := broker.Subscribe(t.Context(), "a", streams.After(old), streams.NewSignal())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -205,13 +225,15 @@ func TestBoltRollbackBehindRetention(t *testing.T) {
 			return got.Gap != nil
 		})
 		s.Close()
-		want := streams.Gap{Channel: "a", After: p, Last: first.Prev, Resumed: first.ID, Missed: streams.MissedUnknown, Reason: streams.Rollback}
-		if !slices.Contains(lost, p) {
-			want.Reason, want.Missed = streams.Trimmed, int64(first.ID.N-p.N-1)
-		}
+		_ = broker.Close()
+		want := streams.Gap{Channel: "a", After: old, Last: first.Prev, Resumed: first.ID, Missed: streams.MissedUnknown, Reason: streams.Rollback}
 		if *got.Gap != want {
 			t.Errorf("%+v, want %+v", *got.Gap, want)
 		}
+		if page := readAll(t, b, "a"); len(page.Forks) != forks {
+			t.Errorf("forks %v", page.Forks)
+		}
+		publish()
 	}
 }
 

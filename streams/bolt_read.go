@@ -75,9 +75,7 @@ func (b *Bolt) readPage(channel string, q Query) (page Page, err error) {
 		}
 		page.Head = c.head()
 		prefix := eventPrefix(channel)
-		if page.Forks, err = decodeBoltForks(tx.Bucket(bucketForks).Get(prefix)); err != nil {
-			return err
-		}
+		page.Forks = b.forksOf(tx, channel, c.last)
 		r := boltReader{cursor: tx.Bucket(bucketEvents).Cursor(), prefix: prefix, q: q, page: &page}
 		if q.Backward {
 			return r.backward()

@@ -1,6 +1,9 @@
 package streams
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // Fork is where a channel's numbering went on anew because the log had lost
 // what followed Last. Whoever was told a position of that lost past goes on
@@ -11,6 +14,11 @@ type Fork struct {
 	First ID // the ID that follows it now; zero when none did yet, or that was not to be seen
 	Lost  ID // the highest ID known of the lost past, zero when none is
 }
+
+// forgottenForks stands for forks up to last of which nothing is known any more.
+// The one whose Last is zero says that something may have been lost before its
+// First.
+func forgottenForks(last ID) []Fork { return []Fork{{First: ID{Ms: last.Ms, N: last.N + 1}}} }
 
 // maxForks is how many forks a channel keeps, the newest: that many failovers
 // with loss, or on bolt restarts, within the 30 days for which the log knows
@@ -33,8 +41,11 @@ type Forker interface {
 // a clock went back or the old log lived on for a while, both had IDs; those of
 // what went on have gone if p is not to be seen, so nothing tells it from them.
 func (f Fork) lost(p ID) bool {
-	if !f.Last.Less(p) || p.N <= f.Last.N {
+	if f.Last.IsZero() || p.N <= f.Last.N {
 		return false
+	}
+	if f.Last.N > 0 && !f.Last.Less(p) {
+		return false // what is before the first event may go by several names
 	}
 	return p.Less(f.First) || p.N <= f.Lost.N && !f.Lost.Less(p)
 }
@@ -51,6 +62,40 @@ func (page *Page) forkOf(p ID) (Fork, bool) {
 		}
 	}
 	return Fork{}, false
+}
+
+// forgot reports whether p, which is not to be seen, may have been lost at a
+// fork that was forgotten.
+func (page *Page) forgot(p ID) bool {
+	if len(page.Forks) == 0 || p.N == 0 || page.shows(p) {
+		return false
+	}
+	f := page.Forks[0]
+	return f.Last.IsZero() && p.Less(f.First)
+}
+
+// forkAfter is the fork that the page, read for after(last), shows at last: with
+// what follows it now, as far as that is known. It is none if last is not of the
+// numbering.
+func (page *Page) forkAfter(last ID) (f Fork, ok bool) {
+	f.Last = last
+	if len(page.Events) > 0 {
+		first := page.Events[0]
+		// The first of all may name that position otherwise.
+		if first.Prev == last || last.N+first.Prev.N == 0 {
+			f.First = first.ID
+			return f, true
+		}
+	}
+	if page.Last == last || page.Below == last || page.unused(last) {
+		return f, true
+	}
+	i := slices.IndexFunc(page.Forks, func(was Fork) bool { return was.Last == last })
+	if i < 0 {
+		return Fork{}, false
+	}
+	f.First = page.Forks[i].First
+	return f, true
 }
 
 // shows reports whether the page, read for after(p), proves p to be a position

@@ -51,7 +51,7 @@ func reasonBefore(first *Event, p ID, page Page) Reason {
 	switch {
 	case p.Less(page.Base):
 		return Unknown
-	case fits(page.Below, p, first.Prev):
+	case fits(page.Below, p, first.Prev) && !page.forgot(p):
 		return Trimmed
 	default:
 		return Rollback
@@ -85,7 +85,7 @@ func placeAtEnd(channel string, p ID, page Page, s *standing) {
 	case p.Less(page.Base):
 		s.gap.Reason = Unknown
 		return
-	case !fits(page.Below, p, last):
+	case !fits(page.Below, p, last), page.forgot(p):
 		s.gap.Reason = Rollback
 		return
 	case page.Below.IsZero():

@@ -64,6 +64,8 @@ type Redis struct {
 	reconnects atomic.Uint64
 
 	accepted atomic.Bool // the server does what the hub needs
+	reign    reign
+	damaged  atomic.Bool // it was said that what is known of forks is
 
 	mu     sync.RWMutex // guards closed, and calls against Close
 	closed bool
@@ -90,7 +92,7 @@ func OpenRedis(o RedisOptions) (*Redis, error) {
 	if r.logger == nil {
 		r.logger = slog.Default()
 	}
-	options.OnConnect = r.accept
+	options.OnConnect = r.connected
 	options.Dialer = r.dial.orFail
 	r.client = redis.NewClient(options)
 	r.client.AddHook(helloHook{r})

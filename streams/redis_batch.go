@@ -104,7 +104,7 @@ type appendCall struct {
 
 // appendCalls makes calls of a batch, which keep each channel's order: an
 // append joins the last call of its channel, if that has its retention and room.
-func appendCalls(batch []*redisAppend) []*appendCall {
+func appendCalls(batch []*redisAppend, g *reign) []*appendCall {
 	var calls []*appendCall
 	last := make(map[string]*appendCall, len(batch))
 	for _, a := range batch {
@@ -117,22 +117,23 @@ func appendCalls(batch []*redisAppend) []*appendCall {
 		call.drafts += a.drafts
 	}
 	for _, call := range calls {
-		call.build()
+		call.build(g)
 	}
 	return calls
 }
 
-func (c *appendCall) build() {
+func (c *appendCall) build(g *reign) {
 	k, keep := redisKeys(c.appends[0].channel), c.appends[0].keep
 	age := min(keep.Age, redisMaxAge)
 	c.first = k.live()
-	c.keys = []string{k.log(), k.head(), k.base()}
-	c.args = make([]any, 0, 4+6*c.drafts)
+	c.keys = []string{k.log(), k.head(), k.base(), k.fork()}
+	c.args = make([]any, 0, 5+6*c.drafts)
 	c.args = append(c.args,
 		max(1, keep.Count),
 		max(1, age.Milliseconds()),
 		seconds(headLife+age+age/16), // outlives the stream
-		KeyLife.Milliseconds())
+		KeyLife.Milliseconds(),
+		g)
 	for _, a := range c.appends {
 		c.keys = append(c.keys, a.keys...)
 		c.args = append(c.args, a.args...)
@@ -155,13 +156,14 @@ func (c *appendCall) settle(answers []any, err error) {
 }
 
 func (r *Redis) sendBatch(batch []*redisAppend) {
-	calls := appendCalls(batch)
+	calls := appendCalls(batch, &r.reign)
 	scripts := make([]*scriptCall, len(calls))
 	for i, c := range calls {
 		scripts[i] = &c.scriptCall
 	}
 	// Callers come and go; once it is sent only the time-outs end it.
 	ctx := context.Background()
+	r.makeSureOfReign(ctx)
 	var copied copying
 	replies := r.run(ctx, appendScript, scripts, r.waitForReplicas(ctx, calls, &copied))
 	for i, c := range calls {

@@ -28,11 +28,11 @@ func TestAppendCalls(t *testing.T) {
 			batch = append(batch, newRedisAppend(channel, keep, drafts))
 		}
 		got, last := map[string][]string{}, ID{}
-		for _, call := range appendCalls(batch) {
+		for _, call := range appendCalls(batch, &reign{}) {
 			if len(call.appends) > 1 && call.drafts > redisMerge {
 				t.Fatalf("%d drafts in a call", call.drafts)
 			}
-			if len(call.keys) != 3+call.drafts {
+			if len(call.keys) != 4+call.drafts {
 				t.Fatalf("%d keys for %d drafts", len(call.keys), call.drafts)
 			}
 			channel, values := call.appends[0].channel, dataOf(call)
@@ -55,7 +55,7 @@ func TestAppendCalls(t *testing.T) {
 
 // dataOf reads the drafts' data as the script finds it.
 func dataOf(c *appendCall) (data []string) {
-	for at := 4; at < len(c.args); {
+	for at := 5; at < len(c.args); {
 		fields := c.args[at+3].(int)
 		for i := at + 4; i < at+4+fields; i += 2 {
 			if c.args[i] == "data" {
@@ -89,7 +89,7 @@ func answerWithIDs(t *rapid.T, c *appendCall, last ID) ID {
 func TestAppendCallsBadAnswer(t *testing.T) {
 	for _, answers := range [][]any{nil, {"5-1"}, {"5-1", "5-2", "5-3"}, {"5-1", int64(7)}, {"", "5-2"}} {
 		a := newRedisAppend("a", DefaultRetention, []Draft{{Data: []byte("1")}, {Data: []byte("2")}})
-		appendCalls([]*redisAppend{a})[0].settle(answers, nil)
+		appendCalls([]*redisAppend{a}, &reign{})[0].settle(answers, nil)
 		if !errors.Is(a.err, ErrUnknownOutcome) || a.results != nil {
 			t.Errorf("%v: %v, %v", answers, a.results, a.err)
 		}

@@ -3,73 +3,33 @@ package streams
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// luaFork is for scripts that note forks. The key has them as "<last> <first>
-// <lost>", oldest first, with commas between, and is there only where a log was
-// once lost. See addFork, which does the same.
-const luaFork = luaChannel + `
-local function less(a, b)
-  local ams, an = parse(a)
-  local bms, bn = parse(b)
-  return ams < bms or ams == bms and an < bn
-end
+// The key of a channel's forks has them as "<last> <first> <lost>", with commas
+// between, in the order in which they were noted, and is there only where a log
+// may once have been lost. Scripts only add to it: addFork says what comes of
+// all of them.
 
-local function note(key, last, first, lost, most, life)
-  local all, newer = {}, {}
-  for fork in string.gmatch(redis.call('GET', key) or '', '[^,]+') do
-    local wasLast, wasFirst, wasLost = string.match(fork, '^(%S+) (%S+) (%S+)$')
-    if less(wasLast, last) then
-      all[#all + 1] = fork
-    elseif first ~= '0-0' and not less(wasLast, first) then
-      newer[#newer + 1] = fork
-    else
-      if wasLast == last and first == '0-0' and less(lost, wasFirst) then first = wasFirst end
-      if less(lost, wasLost) then lost = wasLost end
-    end
-  end
-  all[#all + 1] = last .. ' ' .. first .. ' ' .. lost
-  for _, fork in ipairs(newer) do all[#all + 1] = fork end
-  life = math.max(life, redis.call('TTL', head))
-  redis.call('SET', key, table.concat(all, ',', math.max(1, #all - most + 1)), 'EX', life)
-  return {last, first, lost}
-end
-`
+// forkBytes bounds what is kept of them, by the longest that a fork can be.
+const forkBytes = maxForks * 3 * len("253402300799999-9007199254740991,")
 
-// forkScript notes a fork, and returns it or, where last is lost itself, nothing.
-// ARGV: live name, life of the fork in s, of the base (unused), last, lost, how
-// many forks are kept.
-var forkScript = redis.NewScript(luaFork + `
-local stored, replica = ofMaster()
-if replica then return replica end
-local last, lost, first = ARGV[4], ARGV[5], '0-0'
-
--- The position itself, if it is one of a channel that never had an event.
-local function beginsAt(position)
-  local _, base = parts(redis.call('GET', unused))
-  local _, n = parse(position)
-  if base and n == 0 and not less(position, base) then return position end
-end
-
-local above = redis.call('XRANGE', log, '(' .. last, '+', 'COUNT', 1)[1]
--- The first event may name that position otherwise.
-local function names(prev)
-  local _, n = parse(last)
-  return prev == last or n == 0 and select(2, parse(prev)) == 0
-end
-
-local at = where(stored)
-if not at then at = beginsAt(last) end
-if above and above[2][1] == 'prev' and names(above[2][2]) then
-  first = above[1]
-elseif at ~= last and not redis.call('XRANGE', log, last, last)[1] then
-  return {}
-end
-return note(KEYS[4], last, first, lost, tonumber(ARGV[6]), tonumber(ARGV[2]))
+// forkScript stores a channel's forks unless they were changed meanwhile, and
+// returns whether it did. KEYS: the forks. ARGV: as they were, as they shall be,
+// the life of them in s.
+var forkScript = redis.NewScript(`
+local was = redis.pcall('GET', KEYS[1])
+if type(was) == 'string' and was ~= ARGV[1] or not was and ARGV[1] ~= '' then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'EX', math.max(ARGV[3], redis.call('TTL', KEYS[1])))
+return 1
 `)
+
+// forkTries is how often a fork is noted anew because another node noted one.
+const forkTries = 10
 
 // Fork implements [Forker].
 func (r *Redis) Fork(ctx context.Context, channel string, last, lost ID) (Fork, error) {
@@ -77,50 +37,82 @@ func (r *Redis) Fork(ctx context.Context, channel string, last, lost ID) (Fork, 
 		return Fork{}, ErrClosed
 	}
 	defer r.calls.Done()
-	call := readCall(channel, last.String(), lost.String(), maxForks)
-	args := append([]any{call}, call.args...)
-	values, err := forkScript.Run(ctx, r.client, call.keys, args...).Slice()
-	switch {
-	case noWrites(err):
-		return Fork{Last: last, Lost: lost}, nil
-	case err != nil:
-		return Fork{}, r.unavailable(err)
-	case len(values) == 0:
-		return Fork{}, nil
+	for range forkTries {
+		page, was, err := r.page(ctx, channel, after(last, 1, 1))
+		if err != nil {
+			return Fork{}, r.unavailable(err)
+		}
+		f, ok := page.forkAfter(last)
+		if !ok {
+			return Fork{}, nil
+		}
+		f.Lost = lost
+		forks := addFork(page.Forks, f)
+		if slices.Equal(forks, page.Forks) {
+			return f, nil
+		}
+		stored, err := r.storeForks(ctx, channel, was, forks)
+		switch {
+		case noWrites(err):
+			return Fork{Last: last, Lost: lost}, nil
+		case err != nil:
+			return Fork{}, r.unavailable(err)
+		case stored:
+			return f, nil
+		}
 	}
-	f, err := parseFork(values)
-	if err != nil {
-		return Fork{}, r.unavailable(err)
-	}
-	return f, nil
+	return Fork{}, fmt.Errorf("%w: its forks change all the time", ErrUnavailable)
 }
 
-// parseForks reads what is stored of a channel's forks, nil if nothing is.
-func parseForks(v any) (forks []Fork, err error) {
-	text, _ := v.(string)
+// storeForks stores the forks unless others are stored than were.
+func (r *Redis) storeForks(ctx context.Context, channel, were string, forks []Fork) (stored bool, err error) {
+	var text strings.Builder
+	for i, f := range forks {
+		if i > 0 {
+			text.WriteByte(',')
+		}
+		fmt.Fprintf(&text, "%v %v %v", f.Last, f.First, f.Lost)
+	}
+	keys := []string{redisKeys(channel).fork()}
+	n, err := forkScript.Run(ctx, r.client, keys, were, text.String(), seconds(headLife)).Int()
+	return n == 1, err
+}
+
+// forksOf reads what is stored of a channel's forks, which ends at last. Damaged
+// ones are forgotten: what is gone up to here may have been lost, or not.
+func (r *Redis) forksOf(ctx context.Context, channel, stored string, last ID) []Fork {
+	forks, err := parseForks(stored)
+	if err == nil {
+		return forks
+	}
+	forks = forgottenForks(last)
+	if !r.damaged.Swap(true) {
+		r.logger.Warn("what was noted of events that this Redis once lost is damaged; it begins anew", "channel", channel)
+	}
+	if _, err := r.storeForks(ctx, channel, stored, forks); err == nil {
+		r.damaged.Store(false)
+	}
+	return forks
+}
+
+// parseForks reads what is stored of a channel's forks.
+func parseForks(text string) (forks []Fork, err error) {
 	if text == "" {
 		return nil, nil
 	}
 	for one := range strings.SplitSeq(text, ",") {
 		last, rest, _ := strings.Cut(one, " ")
 		first, lost, _ := strings.Cut(rest, " ")
-		f, err := parseFork([]any{last, first, lost})
-		if err != nil {
-			return nil, err
+		var f Fork
+		for i, id := range []*ID{&f.Last, &f.First, &f.Lost} {
+			if *id, err = ParseID([]string{last, first, lost}[i]); err != nil {
+				return nil, err
+			}
 		}
-		forks = append(forks, f)
+		forks = addFork(forks, f)
 	}
 	return forks, nil
 }
 
-func parseFork(values []any) (f Fork, err error) {
-	if len(values) != 3 {
-		return f, fmt.Errorf("a fork of %d values", len(values))
-	}
-	for i, id := range []*ID{&f.Last, &f.First, &f.Lost} {
-		if *id, err = parseValue(values[i]); err != nil {
-			return Fork{}, err
-		}
-	}
-	return f, nil
-}
+// luaForkBytes is forkBytes in a script.
+var luaForkBytes = strconv.Itoa(forkBytes)

@@ -139,10 +139,11 @@ func (r *Redis) askMaster(ctx context.Context, ask func(redis.Pipeliner)) error 
 	return nil
 }
 
-// parseStoredHead reads "<last> <base>".
+// parseStoredHead reads "<last> <base> <reign>".
 func parseStoredHead(v any) (Head, bool) {
 	text, _ := v.(string)
-	last, base, _ := strings.Cut(text, " ")
+	last, rest, _ := strings.Cut(text, " ")
+	base, _, _ := strings.Cut(rest, " ")
 	h, err := parseHead([]any{last, base})
 	return h, err == nil
 }
@@ -164,18 +165,27 @@ func (r *Redis) Range(ctx context.Context, channel string, q Query) (Page, error
 		return Page{}, ErrClosed
 	}
 	defer r.calls.Done()
-	call := readCall(channel, q.From.String(), luaFlag(q.Backward), max(1, q.Events), q.Bytes, eventOverhead)
-	args := append([]any{call}, call.args...)
-	reply := rangeScript.Run(ctx, r.client, call.keys, args...)
-	values, err := reply.Slice()
-	if err != nil {
-		return Page{}, r.unavailable(err)
-	}
-	page, err := parsePage(values, q.Backward)
+	page, _, err := r.page(ctx, channel, q)
 	if err != nil {
 		return Page{}, r.unavailable(err)
 	}
 	return page, nil
+}
+
+// page reads a page, and what is stored of the forks.
+func (r *Redis) page(ctx context.Context, channel string, q Query) (page Page, forks string, err error) {
+	call := readCall(channel, q.From.String(), luaFlag(q.Backward), max(1, q.Events), q.Bytes, eventOverhead)
+	args := append([]any{call}, call.args...)
+	values, err := rangeScript.Run(ctx, r.client, call.keys, args...).Slice()
+	if err != nil {
+		return Page{}, "", err
+	}
+	if page, err = parsePage(values, q.Backward); err != nil {
+		return Page{}, "", err
+	}
+	forks, _ = values[5].(string)
+	page.Forks = r.forksOf(ctx, channel, forks, page.Last)
+	return page, forks, nil
 }
 
 func parseHead(values []any) (Head, error) {
@@ -213,9 +223,6 @@ func parsePage(values []any, backward bool) (Page, error) {
 		return Page{}, err
 	}
 	page := Page{Head: head, Below: below, More: values[3] == int64(1)}
-	if page.Forks, err = parseForks(values[5]); err != nil {
-		return Page{}, err
-	}
 	entries, _ := values[4].([]any)
 	page.Events = make([]*Event, 0, len(entries))
 	for _, entry := range entries {

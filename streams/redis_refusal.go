@@ -33,6 +33,8 @@ func withoutArguments(text string) string {
 	return text
 }
 
+const isReplica = "is a replica and takes no writes"
+
 const isCluster = "is a cluster, and redis:// is for one server; redis+cluster:// is not supported yet"
 
 // refusals are the answers of a server that has done nothing: it looked at
@@ -54,7 +56,7 @@ var refusals = []struct {
 	{"OOM", "", "is full: its maxmemory is reached"},
 	{"MISCONF", "", "takes no writes, for it cannot save to its disk"},
 	{"NOREPLICAS", "", "takes no writes, for too few of its replicas are there"},
-	{"READONLY", "", "is a replica and takes no writes"},
+	{"READONLY", "", isReplica},
 	{"MASTERDOWN", "", "is a replica that has lost its master"},
 	{"LOADING", "", "is loading what it has saved"},
 	{"BUSY", "", "is busy with somebody's script"},
@@ -100,7 +102,13 @@ func saysOf(code, rest string) string {
 }
 
 // unavailable is for what the server certainly did not do.
-func (r *Redis) unavailable(err error) error { return unavailable(r.named(err)) }
+func (r *Redis) unavailable(err error) error {
+	err = r.named(err)
+	if refused := (*refusal)(nil); errors.As(err, &refused) && refused.says == isReplica {
+		r.reign.unsure.Store(true)
+	}
+	return unavailable(err)
+}
 
 // refused reports whether the server's answer says that it did nothing.
 func refused(err error) bool { return saysOf(answer(err)) != "" }

@@ -4,9 +4,9 @@ import "github.com/redis/go-redis/v9"
 
 // appendScript appends drafts to a channel.
 //
-// KEYS: beside log, head and base, the idempotency key of each draft that has
-// one. ARGV: live name, count, age in ms, life of the head in s, of a key in ms;
-// then for each draft: fingerprint ("" without a key), ephemeral, its form in a
+// KEYS: beside log, head, base and forks, the idempotency key of each draft that
+// has one. ARGV: live name, count, age in ms, life of the head in s, of a key in
+// ms, reign; then for each draft: fingerprint ("" without a key), ephemeral, its form in a
 // message, and how many strings of names and values its fields are, which
 // follow. It returns one string per draft: the ID, 0-0 if ephemeral, or "reused".
 //
@@ -25,12 +25,22 @@ import "github.com/redis/go-redis/v9"
 // seldom needed stands in one function.
 var appendScript = redis.NewScript(`
 local function seldom()` + luaChannel + `
-  return {where = where, parts = parts, top = top}
+
+  -- Notes that first follows last in another reign: what was between is lost.
+  -- Something else where the forks belong takes with it what was known.
+  local function note(last, first)
+    local was = redis.pcall('GET', KEYS[4])
+    if type(was) == 'table' then was = '0-0 ' .. last .. ' 0-0' end
+    local all = (was and was .. ',' or '') .. last .. ' ' .. first .. ' 0-0'
+    if #all > ` + luaForkBytes + ` then all = string.gsub(string.sub(all, -` + luaForkBytes + `), '^[^,]*,', '') end
+    redis.call('SET', KEYS[4], all, 'EX', ARGV[4])
+  end
+  return {where = where, parts = parts, top = top, note = note}
 end
 
 local log, head, unused = KEYS[1], KEYS[2], KEYS[3]
-local live, count, age = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local last, base, known, ms, n, time, wasMs, wasN
+local live, count, age, reign = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[6]
+local last, base, was, known, ms, n, time, wasMs, wasN, forkLast, forkFirst
 local written, repeated = false, false
 
 -- Where the channel stands, asked once something is to be stored; returns what
@@ -41,7 +51,7 @@ local function stand()
   time = t[1] * 1000 + math.floor(t[2] / 1000)
   local stored = redis.pcall('GET', head)
   if type(stored) == 'table' then return stored end
-  last, base = string.match(stored or '', '^(%d+%-%d+) (%d+%-%d+)$')
+  last, base, was = string.match(stored or '', '^(%d+%-%d+) (%d+%-%d+) ?(%S*)$')
   known = last
   if not last then
     local channel = seldom()
@@ -49,7 +59,7 @@ local function stand()
     if not last then
       stored = redis.pcall('GET', unused)
       if type(stored) == 'table' then return stored end
-      last, base = channel.parts(stored)
+      was, last, base = reign, channel.parts(stored)
     end
     if not last then
       last = string.format('%d-0', time)
@@ -59,6 +69,7 @@ local function stand()
   ms, n = string.match(last, '^(%d+)%-(%d+)$')
   ms, n = tonumber(ms), tonumber(n)
   wasMs, wasN = ms, n
+  if was ~= reign then forkLast = last end
 end
 
 local function failed(reply) return {err = (written and 'ERR ' or 'REFUSED ') .. reply.err} end
@@ -71,7 +82,7 @@ local function store(first, to)
 end
 
 local results, messages = {}, {}
-local key, at = 3, 6
+local key, at = 4, 7
 while ARGV[at] do
   local print, ephemeral, form = ARGV[at], ARGV[at + 1], ARGV[at + 2]
   local first, to = at + 4, at + 3 + ARGV[at + 3]
@@ -99,6 +110,7 @@ while ARGV[at] do
       end
       if type(answer) == 'table' then return failed(answer) end
       last, written = answer, true
+      if forkLast and not forkFirst then forkFirst = answer end
     end
     if print ~= '' then
       local reply = redis.pcall('SET', KEYS[key], answer .. ' ' .. print, 'PX', ARGV[5])
@@ -124,7 +136,8 @@ if time then
   end
   -- Where the clock is behind, IDs stand still though time goes on.
   if due or not known or wasMs > time then redis.call('PEXPIRE', log, math.ceil(age + step)) end
-  redis.call('SET', head, last .. ' ' .. base, 'EX', ARGV[4])
+  redis.call('SET', head, last .. ' ' .. base .. ' ' .. reign, 'EX', ARGV[4])
+  if forkLast then seldom().note(forkLast, forkFirst) end
 else
   -- A replica refuses this as a write; what else is answered does not matter.
   local reply = redis.pcall('GETEX', head)

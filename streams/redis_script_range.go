@@ -91,5 +91,6 @@ if not backward and from ~= '0-0' and not direct() then
   until not piece[1] or ours(piece[1])
   if piece[1] then below = piece[1][1] end
 end
-return {last, base, below, more, entries, redis.call('GET', KEYS[4])}
+local forks = redis.pcall('GET', KEYS[4])
+return {last, base, below, more, entries, type(forks) == 'table' and 'of another kind' or forks}
 `)

@@ -6,9 +6,10 @@ import "github.com/redis/go-redis/v9"
 // is the channel's pub/sub name. Lua counts in doubles, exact to 2^53: milliseconds stay below
 // that for 285,000 years, and a channel's running number is refused beyond it.
 
-// luaChannel is what the scripts share. A head is "<last> <base>", the base
-// 0-0 when it is not known any more. The store's base is the head of all
-// channels that never had an event.
+// luaChannel is what the scripts share. A head is "<last> <base> <reign>", the
+// base 0-0 when it is not known any more, and the reign (see [reign]) that of
+// the last event, not there when it is not known. The store's base is the head
+// of all channels that never had an event.
 const luaChannel = `
 local log, head, unused = KEYS[1], KEYS[2], KEYS[3]
 
@@ -46,13 +47,13 @@ local function ofMaster()
   return redis.call('GET', head)
 end
 
-local function parts(stored) return string.match(stored or '', '^(%d+%-%d+) (%d+%-%d+)$') end
+local function parts(stored) return string.match(stored or '', '^(%d+%-%d+) (%d+%-%d+) ?(%S*)$') end
 
--- Where the channel stands by what is stored as its head, and whether anything
--- is; nothing where there never was an event.
+-- Where the channel stands by what is stored as its head, whether anything is,
+-- and the reign; nothing where there never was an event.
 local function where(stored)
-  local last, base = parts(stored)
-  if last then return last, base, true end
+  local last, base, reign = parts(stored)
+  if last then return last, base, true, reign end
   last = top()
   if last then return last, '0-0', false end
 end

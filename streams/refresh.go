@@ -66,8 +66,8 @@ func (b *Broker) refresh(c *channel) error {
 		time.AfterFunc(aheadRetry, func() { b.check(c) })
 		return nil
 	}
-	if st.ahead || st.gap != nil && st.gap.Reason == Rollback {
-		if err := b.noteFork(ctx, c, from, page); err != nil {
+	if st.sawLoss() {
+		if err := b.noteFork(ctx, c, from, st, page); err != nil {
 			return err
 		}
 	}

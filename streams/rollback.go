@@ -1,6 +1,7 @@
 package streams
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,17 +14,29 @@ import (
 
 var errForkLost = fmt.Errorf("%w: it is just losing what it has", ErrUnavailable)
 
+// sawLoss reports whether the tail's newest event, which stands as st says by the
+// page read for what comes after it, may have been lost.
+func (st *standing) sawLoss() bool {
+	return st.ahead || st.gap != nil && st.gap.Reason != Unknown
+}
+
 // noteFork notes where the log lost the tail's newest event, which page, read
 // for what comes after it, does not show.
-func (b *Broker) noteFork(ctx context.Context, c *channel, lost ID, page Page) error {
+func (b *Broker) noteFork(ctx context.Context, c *channel, lost ID, st standing, page Page) error {
 	log, ok := b.log.(Forker)
 	past := c.past(lost)
 	if !ok || past == nil {
 		return nil
 	}
-	last, found, err := b.lastCommon(ctx, c.name, past, page)
-	if err != nil || !found {
-		return err
+	last, found := page.forkedFrom(past)
+	if !found && (st.ahead || st.gap.Reason == Rollback) {
+		var err error
+		if last, found, err = b.lastCommon(ctx, c.name, past, page); err != nil {
+			return err
+		}
+	}
+	if !found {
+		return nil
 	}
 	f, err := log.Fork(ctx, c.name, last, lost)
 	switch {
@@ -43,11 +56,25 @@ func (b *Broker) finishFork(ctx context.Context, c *channel) error {
 	if f == nil {
 		return nil
 	}
-	_, err := b.log.(Forker).Fork(ctx, c.name, f.Last, f.Lost)
-	if err == nil || !errors.Is(err, ErrUnavailable) {
-		c.unfinished(nil)
+	noted, err := b.log.(Forker).Fork(ctx, c.name, f.Last, f.Lost)
+	if errors.Is(err, ErrUnavailable) || err == nil && noted.Last == f.Last && noted.First.IsZero() {
+		return err // it takes no writes for now, or the next event is to come
 	}
+	c.unfinished(nil)
 	return err
+}
+
+// forkedFrom finds a noted fork at which the log lost what a tail has, also where
+// what the log had around there is gone: the tail has another event of the number
+// that came first after it. It returns the last ID that both have.
+func (page *Page) forkedFrom(past []ID) (last ID, found bool) {
+	for _, f := range page.Forks {
+		i, held := slices.BinarySearchFunc(past, f.First.N, func(id ID, n uint64) int { return cmp.Compare(id.N, n) })
+		if held && past[i] != f.First && f.First.N > 0 {
+			return f.Last, true
+		}
+	}
+	return ID{}, false
 }
 
 // lastCommon finds the last ID that the log has and the past of a tail had. What
