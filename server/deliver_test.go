@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -15,73 +13,6 @@ import (
 
 	"runnel/streams"
 )
-
-// narrow is an outlet whose socket has room for a few bytes at a time, or for
-// none, or breaks in the middle.
-type narrow struct {
-	mu     sync.Mutex
-	random *rand.Rand
-	got    bytes.Buffer
-	closed chan struct{}
-	once   sync.Once
-}
-
-func newNarrow(seed uint64) *narrow {
-	return &narrow{random: rand.New(rand.NewPCG(seed, 1)), closed: make(chan struct{})}
-}
-
-func (o *narrow) tryWrite(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	n := min(len(b), o.random.IntN(400))
-	if o.random.IntN(4) == 0 {
-		n = len(b)
-	}
-	o.got.Write(b[:n])
-	return n, nil
-}
-
-func (o *narrow) awaitWritable(f *feed) error {
-	select {
-	case <-o.closed:
-		return net.ErrClosed
-	default:
-		f.resume()
-		return nil
-	}
-}
-
-// of returns the outlet, or a patient one.
-func (o *narrow) of(waits bool) outlet {
-	if waits {
-		return patient{o}
-	}
-	return o
-}
-
-// patient is a narrow outlet that never takes anything without waiting, like
-// TLS.
-type patient struct{ narrow *narrow }
-
-func (o patient) write(b []byte) error {
-	for len(b) > 0 {
-		n, _ := o.narrow.tryWrite(b)
-		b = b[n:]
-	}
-	return nil
-}
-
-func (o patient) unacknowledged() (int, bool) { return o.narrow.unacknowledged() }
-func (o patient) close()                      { o.narrow.close() }
-
-func (o *narrow) unacknowledged() (int, bool) { return 0, true }
-func (o *narrow) close()                      { o.once.Do(func() { close(o.closed) }) }
-
-func (o *narrow) text() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.got.String()
-}
 
 // startFeed starts a feed over the channels on an outlet of the test's.
 func startFeed(t *testing.T, n *node, transport transport, out outlet, channels ...string) *feed {
@@ -399,61 +330,6 @@ func TestDeliverEndsBrokenFeeds(t *testing.T) {
 	}
 }
 
-// TestSlowPeerHoldsLittle: a peer that takes nothing costs the rest of one
-// frame, however much it misses, and gets everything once it reads.
-func TestSlowPeerHoldsLittle(t *testing.T) {
-	n := startNode(t, demo)
-	server, client := tcpPair(t)
-	out, _ := n.hub.takeOver(server)
-	f := startFeed(t, n, sse{}, out, "a")
-	defer f.end()
-	const total = 900
-	big := strings.Repeat("y", 40<<10)
-	for i := range total {
-		data := fmt.Appendf(nil, `"%d %s"`, i, big)
-		if _, err := n.broker.Publish(t.Context(), "a", streams.Draft{Data: data}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	eventually(t, "the feed to be stuck", func() bool { return f.state.Load() != idle && f.wrote.Load() > 0 })
-	if subs := f.subs[0].Position(); subs.N >= total {
-		t.Fatalf("the position ran ahead to %v", subs)
-	}
-	got := &bytes.Buffer{}
-	client.SetReadDeadline(time.Now().Add(patience))
-	buffer := make([]byte, 1<<16)
-	for seen := 0; seen < total; {
-		k, err := client.Read(buffer)
-		if err != nil {
-			t.Fatalf("after %d events: %v", seen, err)
-		}
-		got.Write(buffer[:k])
-		seen += bytes.Count(buffer[:k], []byte("\n\n"))
-	}
-	for i, block := range parseSSE(got.String()) {
-		if !strings.HasPrefix(block.data, fmt.Sprintf(`"%d y`, i)) {
-			t.Fatalf("block %d is %.20s", i, block.data)
-		}
-	}
-}
-
-func tcpPair(t *testing.T) (server, client net.Conn) {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	if client, err = net.Dial("tcp", ln.Addr().String()); err != nil {
-		t.Fatal(err)
-	}
-	if server, err = ln.Accept(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { server.Close(); client.Close() })
-	return server, client
-}
-
 // TestQuietChannelGetsItsTurn: a channel with more than a write can hold does
 // not keep the event of another one until it has caught up.
 func TestQuietChannelGetsItsTurn(t *testing.T) {
@@ -482,41 +358,4 @@ func TestQuietChannelGetsItsTurn(t *testing.T) {
 	if held := strings.Count(before, "data: "); held > 20 {
 		t.Errorf("%d events of the busy channel came first", held)
 	}
-}
-
-// TestAnswersToAStuckPeerAreBounded: who asks on without taking the answers
-// waits, whatever it asks for.
-func TestAnswersToAStuckPeerAreBounded(t *testing.T) {
-	n := startNode(t, demo)
-	server, _ := tcpPair(t)
-	out, _ := n.hub.takeOver(server)
-	f := startFeed(t, n, ws{}, out, "a")
-	defer f.end()
-	announce := frame("unsubscribed", json.RawMessage(`"`+strings.Repeat("r", 200)+`"`), nil)
-	asked := make(chan struct{})
-	go func() {
-		defer close(asked)
-		for range 200_000 {
-			sub, err := n.broker.Subscribe(t.Context(), "b", streams.Now(), f)
-			if err != nil {
-				return
-			}
-			if !f.subscribe(sub, announce) {
-				sub.Close()
-				return
-			}
-			f.unsubscribe("b", announce)
-		}
-	}()
-	stuck := func() int {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		return f.queued - f.gone + f.unsent
-	}
-	eventually(t, "the bound is reached", func() bool { return stuck() > maxControl-len(announce) })
-	if held := stuck(); held > maxControl {
-		t.Errorf("%d bytes are held", held)
-	}
-	f.end()
-	<-asked
 }
