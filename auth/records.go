@@ -46,7 +46,7 @@ type processRecord struct {
 	ends  time.Time
 }
 
-var errRecordsFull = errors.New("there is no room for another record")
+var errRecordsFull = errors.New("too many users have used tickets within half a minute")
 
 func newProcessRecords() *processRecords {
 	return &processRecords{kept: make(map[string]processRecord)}

@@ -156,7 +156,7 @@ func (v *Verifier) open(ctx context.Context, text string) (sealedTicket, *conten
 // there are not.
 func (v *Verifier) storeAway(cause error) error {
 	if !errors.Is(cause, context.Canceled) { // the client has gone
-		v.outages.Do(func() { v.logger.Warn("the ticket store does not answer as it should", "cause", cause) })
+		v.outages.Do(func() { v.logger.Warn("tickets cannot be handled", "cause", cause) })
 	}
 	return unavailable("tickets cannot be handled just now, try again", cause)
 }

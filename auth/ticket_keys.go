@@ -23,8 +23,8 @@ const (
 	// that the store does not answer. Anybody can ask for keys that there are not.
 	ringAge   = time.Minute
 	ringAgain = time.Second
-	// ringWait is how long the store may take: every ticket waits for it.
-	ringWait = 5 * time.Second
+	// storeWait is how long the store may take: every ticket waits for it.
+	storeWait = 5 * time.Second
 	// ringTries is how often a node tries to change the ring that others change.
 	ringTries = 20
 )
@@ -97,7 +97,7 @@ func (s *storedKeys) look(ctx context.Context, age time.Duration) *knownRing {
 	known := s.known.Load()
 	if !known.younger(age) {
 		// For all who wait: not this one's to give up.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ringWait)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeWait)
 		defer cancel()
 		known = s.refresh(ctx, known)
 		s.known.Store(known)
@@ -150,4 +150,4 @@ func (s *storedKeys) agree(ctx context.Context, mine ring) (ring, error) {
 	return nil, errContended
 }
 
-var errContended = errors.New("others change it again and again")
+var errContended = errors.New("other nodes change the record again and again")

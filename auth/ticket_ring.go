@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -21,7 +21,7 @@ const (
 	// and a lead more for clocks.
 	keyLife = maxTicketLife + keyLead
 	// maxRing is twice as many as there are by these times: nodes that lost
-	// their store at once each make one.
+	// their store at once each make one. Beyond it the oldest go.
 	maxRing = 2 * int(keyLife/keyTerm+3)
 )
 
@@ -33,14 +33,14 @@ type ringKey struct {
 	From time.Time `json:"from"`
 }
 
-var errBadRing = errors.New("the ticket keys in the store cannot be read")
+var errBadRing = fmt.Errorf("the record %q in the store cannot be read", ringRecord)
 
 // parseRing reads what encode wrote; of nothing it makes an empty ring.
 func parseRing(b []byte) (r ring, err error) {
 	if len(b) == 0 {
 		return nil, nil
 	}
-	if json.Unmarshal(b, &r) != nil || len(r) > maxRing {
+	if json.Unmarshal(b, &r) != nil {
 		return nil, errBadRing
 	}
 	for _, k := range r {
@@ -48,8 +48,10 @@ func parseRing(b []byte) (r ring, err error) {
 			return nil, errBadRing
 		}
 	}
-	return r, nil
+	return r.newest(), nil
 }
+
+func (r ring) newest() ring { return r[max(0, len(r)-maxRing):] }
 
 func (r ring) encode() []byte {
 	b, _ := json.Marshal(r) // bytes and times in their range: does not fail
@@ -66,7 +68,7 @@ func (r ring) with(others ring) ring {
 		}
 	}
 	slices.SortStableFunc(all, func(a, b ringKey) int { return cmp.Or(a.From.Compare(b.From), bytes.Compare(a.Key, b.Key)) })
-	return all[max(0, len(all)-maxRing):]
+	return all.newest()
 }
 
 // renewed leaves out the keys whose tickets have all ended, and has one more
@@ -85,7 +87,7 @@ func (r ring) renewed(now time.Time) ring {
 	if soon := now.Add(keyLead).UTC().Truncate(time.Second); from.Before(soon) {
 		from = soon
 	}
-	return append(slices.Clone(r), ringKey{newSecretKey(), from})
+	return append(slices.Clone(r), ringKey{newSecretKey(), from}).newest()
 }
 
 // sealing is which of the keys seals now: the newest that has begun.

@@ -15,42 +15,54 @@ const (
 	// useMargin is for the clocks of nodes: one that is behind takes a ticket
 	// for younger than the one that used it up.
 	useMargin = 10 * time.Second
-	// useTries is more than a user has requests under way.
-	useTries = 50
+	// useTries is one more than other nodes can come between: with each time
+	// that they do, there is a use more, or the first after all have ended.
+	useTries = maxUses + 2
 
 	useIDLen = 16
 	useLen   = 8 + useIDLen
 )
 
 // useUp remembers that the ticket was used, for as long as it could be used
-// again. Of any number of callers, on any node, one succeeds.
+// again. Of any number of callers, on any node, one succeeds. A user's tickets take
+// turns in a node: at once, each change would undo all the others.
 func (v *Verifier) useUp(ctx context.Context, t sealedTicket, c *contents) error {
+	ctx, cancel := context.WithTimeout(ctx, storeWait)
+	defer cancel()
 	key := "ticket-uses:" + hashed(c.Subject)
-	id := t.nonce()[:useIDLen]
+	done, err := v.users.take(ctx, key)
+	if err != nil {
+		return v.storeAway(err)
+	}
+	defer done()
 	for range useTries {
-		old, err := v.records.Record(ctx, key)
-		if err != nil {
-			return v.storeAway(err)
-		}
-		now := time.Now()
-		uses := liveUses(old, now)
-		switch {
-		case used(uses, id):
-			return errNoTicket
-		case len(uses) >= maxUses*useLen:
-			return refuse(ErrTooMany, "the user used %d tickets within half a minute; try again later", maxUses)
-		}
-		until := c.ends().Add(useMargin)
-		uses = append(binary.BigEndian.AppendUint64(uses, uint64(until.UnixMilli())), id...)
-		swapped, err := v.records.SwapRecord(ctx, key, old, uses, ticketLife+useMargin)
-		if err != nil {
-			return v.storeAway(err)
-		}
-		if swapped {
-			return nil
+		if used, err := v.tryUse(ctx, key, t.nonce()[:useIDLen], c.ends().Add(useMargin)); used || err != nil {
+			return err
 		}
 	}
 	return v.storeAway(errContended)
+}
+
+// tryUse writes the use down, which counts for so long, unless the record
+// changes meanwhile.
+func (v *Verifier) tryUse(ctx context.Context, key string, id []byte, until time.Time) (bool, error) {
+	old, err := v.records.Record(ctx, key)
+	if err != nil {
+		return false, v.storeAway(err)
+	}
+	uses := liveUses(old, time.Now())
+	switch {
+	case used(uses, id):
+		return false, errNoTicket
+	case len(uses) >= maxUses*useLen:
+		return false, refuse(ErrTooMany, "the user used %d tickets within half a minute; try again later", maxUses)
+	}
+	uses = append(binary.BigEndian.AppendUint64(uses, uint64(until.UnixMilli())), id...)
+	swapped, err := v.records.SwapRecord(ctx, key, old, uses, ticketLife+useMargin)
+	if err != nil {
+		return false, v.storeAway(err)
+	}
+	return swapped, nil
 }
 
 // A record of uses has for each until when it counts, in ms, and 16 random

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -46,6 +47,108 @@ func TestTicketsUsedAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// TestAllTicketsUsedAtOnce: a user may use as many tickets as are remembered, on
+// any nodes and all at once, also where the store is some way off; for one more
+// they are told to wait. Each takes a look at the store and a change, and a few of both
+// where another node came between.
+func TestAllTicketsUsedAtOnce(t *testing.T) {
+	for _, nodes := range []int{1, 4} {
+		t.Run(fmt.Sprint(nodes), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { allTicketsAtOnce(t, nodes) })
+		})
+	}
+}
+
+func allTicketsAtOnce(t *testing.T, nodes int) {
+	far := &farRecords{processRecords: newProcessRecords()}
+	hubs := make([]*Verifier, nodes)
+	var user *Claims
+	for i := range hubs {
+		hubs[i], user = issuer(t, Config{Records: far})
+	}
+	tickets := make([]string, maxUses+20)
+	for i := range tickets {
+		tickets[i], _ = issue(t, hubs[i%nodes], user)
+	}
+	far.swaps.Store(0)
+	var used, refused atomic.Int64
+	var wg sync.WaitGroup
+	for i, ticket := range tickets {
+		wg.Go(func() {
+			switch _, err := ticketRequest(hubs[i%nodes], ticket); {
+			case err == nil:
+				used.Add(1)
+			case errors.Is(err, ErrTooMany):
+				refused.Add(1)
+			default:
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if used.Load() != maxUses || refused.Load() != 20 {
+		t.Errorf("%d used, %d refused", used.Load(), refused.Load())
+	}
+	if n := far.swaps.Load(); n > int64(maxUses*nodes) {
+		t.Errorf("%d changes of the store for %d tickets", n, maxUses)
+	}
+}
+
+// farRecords take a millisecond for each answer.
+type farRecords struct {
+	*processRecords
+	swaps atomic.Int64
+}
+
+func (f *farRecords) Record(ctx context.Context, key string) ([]byte, error) {
+	time.Sleep(time.Millisecond)
+	return f.processRecords.Record(ctx, key)
+}
+
+func (f *farRecords) SwapRecord(ctx context.Context, key string, old, value []byte, life time.Duration) (bool, error) {
+	f.swaps.Add(1)
+	time.Sleep(time.Millisecond)
+	return f.processRecords.SwapRecord(ctx, key, old, value, life)
+}
+
+// Who gives up waiting lets the next one pass; nothing is left of any of them.
+func TestTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		turns := turns{keys: make(map[string]*turn)}
+		first, err := turns.take(t.Context(), "ann")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if _, err := turns.take(ctx, "ann"); !errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
+			}
+		})
+		wg.Go(func() {
+			third, err := turns.take(t.Context(), "ann")
+			if took := time.Since(began); err != nil || took != 2*time.Second {
+				t.Errorf("after %v: %v", took, err)
+			}
+			third()
+		})
+		bob, err := turns.take(t.Context(), "bob")
+		if err != nil {
+			t.Fatal(err)
+		}
+		bob()
+		time.Sleep(2 * time.Second)
+		first()
+		wg.Wait()
+		if len(turns.keys) != 0 {
+			t.Errorf("%d keys are kept", len(turns.keys))
+		}
+	})
 }
 
 // TestTicketUsesOfAUser: one who uses very many waits, nobody else does.

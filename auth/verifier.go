@@ -56,6 +56,7 @@ type Verifier struct {
 	outages rate.Sometimes // for log lines
 
 	ticketKeys ticketKeys
+	users      turns // in using tickets up
 
 	mu     sync.Mutex // Reload and Close, one at a time
 	closed bool
@@ -85,7 +86,7 @@ type rules struct {
 func New(ctx context.Context, c Config) (*Verifier, error) { return open(ctx, c, usualPace) }
 
 func open(ctx context.Context, c Config, p pace) (*Verifier, error) {
-	v := &Verifier{records: c.Records, logger: c.Logger, pace: p, outages: rate.Sometimes{Interval: time.Second}}
+	v := &Verifier{records: c.Records, logger: c.Logger, pace: p, users: turns{keys: make(map[string]*turn)}, outages: rate.Sometimes{Interval: time.Second}}
 	if v.logger == nil {
 		v.logger = slog.Default()
 	}
