@@ -1,6 +1,9 @@
 package server
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // What the hub itself says to a peer, answers among it, waits here until the
 // feed's next delivery.
@@ -9,6 +12,11 @@ import "sync"
 // rest of an event together: these are answers to its own messages, so whoever
 // asks for more waits until it has taken them. One that is longer goes alone.
 const maxControl = 64 << 10
+
+// answerPiece is how much of a long answer a peer has to take in
+// Limits.AnswerWait: 1 KB/s, which the worst link has. One that takes nothing
+// would keep what the answer holds from others.
+const answerPiece = maxControl
 
 // send queues a frame of the hub's own. While a slow peer has not taken the
 // ones before, the caller, who serves that peer alone, waits. It reports false
@@ -21,15 +29,38 @@ func (f *feed) send(frame []byte) bool {
 }
 
 // sendWhole is send for an answer that is to be taken before the peer is asked
-// for more: it returns when all of a long one went out.
-func (f *feed) sendWhole(frame []byte) {
+// for more: it returns when all of a long one went out. Where the peer does not
+// take another piece of it in that time, it calls late.
+func (f *feed) sendWhole(frame []byte, wait time.Duration, late func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	defer f.watchTaking(wait, late)()
 	f.awaitRoom(len(frame))
 	if f.queue(frame) && len(frame) > maxControl {
 		end := f.queued
 		f.await(func() bool { return f.gone >= end })
 	}
+}
+
+// watchTaking calls late, with f.mu not held, once the peer takes less than a
+// piece in that time. It and the function that ends it are called with f.mu held.
+func (f *feed) watchTaking(wait time.Duration, late func()) (done func()) {
+	taken, over := f.wrote.Load(), false
+	var timer *time.Timer
+	timer = time.AfterFunc(wait, func() {
+		f.mu.Lock()
+		now := f.wrote.Load()
+		stuck := !over && now < taken+answerPiece
+		if !over && !stuck {
+			taken = now
+			timer.Reset(wait)
+		}
+		f.mu.Unlock()
+		if stuck {
+			late()
+		}
+	})
+	return func() { over = true; timer.Stop() }
 }
 
 // awaitTaken waits until there is room for another answer.

@@ -104,3 +104,22 @@ func (n *node) openSocket(t *testing.T, path string) net.Conn {
 	}
 	return conn
 }
+
+// TestBinaryMessagesCount: what is no message of the hub's is one too many all
+// the same, and who goes on is closed.
+func TestBinaryMessagesCount(t *testing.T) {
+	n := startNode(t, demo)
+	s := n.openSocket(t, "/ws")
+	limits := DefaultLimits()
+	go io.WriteString(s, strings.Repeat("\x82\x80abcd", limits.MessageBurst+2*limits.MessageRefusals))
+	all, err := io.ReadAll(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(all), `"code":"rate_limited"`) || !strings.Contains(string(all), "\x0f\xa8too many messages") {
+		t.Errorf("the hub says %q", all[max(0, len(all)-300):])
+	}
+	if answered := strings.Count(string(all), `"code":"bad_request"`); answered < limits.MessageBurst || answered > 2*limits.MessageBurst {
+		t.Errorf("%d were answered", answered)
+	}
+}

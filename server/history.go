@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -38,7 +39,22 @@ func (s *Server) answerPage(c echo.Context, query url.Values, claims *auth.Claim
 	b := append(make([]byte, 0, page.encodedSize()), '{')
 	b = append(page.appendMembers(b, channel), '}')
 	held.shrink(len(b))
-	return answer(c, http.StatusOK, b)
+	return s.answerLong(c, b)
+}
+
+// answerLong is answer with a deadline for each piece: a slow peer that moves
+// gets all of it, as a feed's does.
+func (s *Server) answerLong(c echo.Context, body []byte) error {
+	w := c.Response()
+	w.Header()["Content-Type"] = typeJSON
+	control := http.NewResponseController(w.Writer)
+	for piece := range slices.Chunk(body, answerPiece) {
+		_ = control.SetWriteDeadline(time.Now().Add(s.limits.AnswerWait))
+		if _, err := w.Write(piece); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // waitWithin ends a wait with the token that it was allowed by.

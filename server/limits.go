@@ -69,8 +69,8 @@ type Limits struct {
 	// BodyWait is how long a request's body, or a WebSocket's message, may take:
 	// 30 s, a batch over a bad mobile link; the same attack is made with bodies.
 	BodyWait time.Duration
-	// AnswerWait is how long an answer may take to leave: 60 s, a megabyte of
-	// history over a bad mobile link. Feeds have Pace.Silence instead.
+	// AnswerWait is how long an answer may take to leave, of a page of history
+	// each 64 KiB: 60 s, for a bad mobile link. Feeds have Pace.Silence instead.
 	AnswerWait time.Duration
 	// IdleWait is how long a connection may stand without a request: 75 s,
 	// above the 60 s after which proxies drop theirs, so that they do it first.

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 	"time"
 
@@ -176,7 +175,7 @@ func (s *Server) answerPages(c echo.Context, query url.Values, claims *auth.Clai
 	}
 	b := appendPages(pages, channels)
 	held.shrink(len(b))
-	return answer(c, http.StatusOK, b)
+	return s.answerLong(c, b)
 }
 
 func appendPages(pages []*historyPage, channels []string) []byte {

@@ -4,11 +4,16 @@ import (
 	"encoding/json"
 	"slices"
 	"time"
+
+	"github.com/coder/websocket"
 )
 
-// answer does what a message asks for.
-func (v *conversation) answer(raw []byte) {
-	m, err := readMessage(raw)
+// answer does what a message asks for. One that is none counts, too.
+func (v *conversation) answer(kind websocket.MessageType, raw []byte) {
+	m, err := &message{}, error(errBinary)
+	if kind == websocket.MessageText {
+		m, err = readMessage(raw)
+	}
 	if refusal, goOn := v.count(); refusal != nil {
 		v.fail(m.ref, refusal)
 		if !goOn {
@@ -23,6 +28,8 @@ func (v *conversation) answer(raw []byte) {
 		v.fail(m.ref, err)
 	}
 }
+
+var errBinary = badRequest("a message is text: one JSON object")
 
 // count counts a message, or refuses it, as [messageLimit.take] does.
 func (v *conversation) count() (refusal *apiError, goOn bool) {
@@ -114,14 +121,12 @@ func (v *conversation) doHistory(m *message) error {
 		return page.appendMembers(append(b, ','), m.channel)
 	})
 	held.shrink(len(b))
-	late := time.AfterFunc(v.server.limits.AnswerWait, func() { v.close(errNotTaken) })
-	defer late.Stop()
-	v.feed.sendWhole(b)
+	v.feed.sendWhole(b, v.server.limits.AnswerWait, func() { v.close(errNotTaken) })
 	return nil
 }
 
-// errNotTaken closes a peer that has an answer held for too long, as a request's
-// connection is.
+// errNotTaken closes a peer for which an answer is held while it takes none of
+// it, as a request's connection is.
 var errNotTaken = fault(codeUnavailable, "the answer was not taken in time; ask for less at once")
 
 // frame makes a message of the hub's: its type, the ref it answers, and what

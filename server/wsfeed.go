@@ -220,12 +220,10 @@ func (v *conversation) hear() error {
 		return err
 	case err != nil:
 		return v.cannotRead(err)
-	case kind != websocket.MessageText:
-		v.fail(nil, badRequest("a message is text: one JSON object"))
-	case !utf8.Valid(data):
+	case kind == websocket.MessageText && !utf8.Valid(data):
 		v.close(errNotText)
 	default:
-		v.answer(data)
+		v.answer(kind, data)
 	}
 	return nil
 }
