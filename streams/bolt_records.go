@@ -65,21 +65,18 @@ func (t *boltTx) swapRecord(key string, old, value []byte, life time.Duration, n
 	return true, t.records.Put([]byte(key), append(b, value...))
 }
 
-// expireRecords forgets up to limit records of those that are over, and
-// reports whether there may be more.
-func (t *boltTx) expireRecords(limit int, now time.Time) (more bool, err error) {
-	var doomed [][]byte
-	err = t.records.ForEach(func(k, v []byte) error {
-		if len(doomed) < limit && recordOver(v, now) {
-			doomed = append(doomed, k)
+// sweepRecords forgets those of the records that are over.
+func (b *Bolt) sweepRecords(ctx context.Context, keys []string) error {
+	return b.change(ctx, &boltJob{work: func(tx *boltTx) error {
+		for _, key := range keys {
+			if !recordOver(tx.records.Get([]byte(key)), time.Now()) {
+				continue // put there meanwhile
+			}
+			tx.changed = true
+			if err := tx.records.Delete([]byte(key)); err != nil {
+				return err
+			}
 		}
 		return nil
-	})
-	for _, k := range doomed {
-		t.changed = true
-		if err == nil {
-			err = t.records.Delete(k)
-		}
-	}
-	return len(doomed) == limit, err
+	}})
 }

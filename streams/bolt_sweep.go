@@ -8,7 +8,7 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// sweepLook is how many channels one reading transaction looks at, and
+// sweepLook is how many channels or records one reading transaction looks at, and
 // sweepWork how many one writing transaction changes: neither takes long.
 const (
 	sweepLook = 1000
@@ -33,7 +33,7 @@ func (b *Bolt) sweepUntilStopped(ctx context.Context) {
 // sweep applies age to all channels, idempotency keys and records, and forgets
 // channels.
 func (b *Bolt) sweep(ctx context.Context) error {
-	for _, expire := range []func(*boltTx, int, time.Time) (bool, error){(*boltTx).expireKeys, (*boltTx).expireRecords, (*boltTx).renewBase} {
+	for _, expire := range []func(*boltTx, int, time.Time) (bool, error){(*boltTx).expireKeys, (*boltTx).renewBase} {
 		for more := true; more; {
 			err := b.change(ctx, &boltJob{work: func(tx *boltTx) (err error) {
 				more, err = expire(tx, boltTrim, time.Now())
@@ -44,27 +44,34 @@ func (b *Bolt) sweep(ctx context.Context) error {
 			}
 		}
 	}
+	if err := b.sweepBucket(ctx, bucketRecords, recordOver, b.sweepRecords); err != nil {
+		return err
+	}
+	return b.sweepBucket(ctx, bucketChannels, channelDue, b.sweepChannels)
+}
+
+// sweepBucket looks at all entries of the bucket and has work done on those that
+// are due. They are found in reading transactions, which hold up nobody.
+func (b *Bolt) sweepBucket(ctx context.Context, bucket []byte, due func(value []byte, now time.Time) bool, work func(context.Context, []string) error) error {
 	for after, done := "", false; !done; {
-		var due []string
+		var names []string
 		var err error
-		due, after, done, err = b.overdue(after, time.Now())
+		names, after, done, err = b.look(bucket, after, func(value []byte) bool { return due(value, time.Now()) })
+		if err == nil && len(names) > 0 {
+			err = work(ctx, names)
+		}
 		if err != nil {
 			return err
-		}
-		for len(due) > 0 {
-			if due, err = b.sweepSome(ctx, due); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
 }
 
-// overdue looks at some channels, those above after, and returns which have
-// something that is too old, and where to go on.
-func (b *Bolt) overdue(after string, now time.Time) (due []string, next string, done bool, err error) {
+// look goes through some entries of the bucket, those above after, and returns
+// which are due, and where to go on.
+func (b *Bolt) look(bucket []byte, after string, due func(value []byte) bool) (names []string, next string, done bool, err error) {
 	err = b.view(func(tx *bbolt.Tx) error {
-		cursor := tx.Bucket(bucketChannels).Cursor()
+		cursor := tx.Bucket(bucket).Cursor()
 		k, v := cursor.Seek([]byte(after + "\x00"))
 		for range sweepLook {
 			if k == nil {
@@ -72,14 +79,20 @@ func (b *Bolt) overdue(after string, now time.Time) (due []string, next string, 
 				return nil
 			}
 			next = string(k)
-			if c, err := decodeBoltChannel(v); err == nil && (c.tooOld(now) || c.unused(now)) {
-				due = append(due, next)
+			if due(v) {
+				names = append(names, next)
 			}
 			k, v = cursor.Next()
 		}
 		return nil
 	})
-	return due, next, done, err
+	return names, next, done, err
+}
+
+// channelDue reports whether a channel has something that is too old.
+func channelDue(value []byte, now time.Time) bool {
+	c, err := decodeBoltChannel(value)
+	return err == nil && (c.tooOld(now) || c.unused(now))
 }
 
 func (c *boltChannel) tooOld(now time.Time) bool {
@@ -89,6 +102,13 @@ func (c *boltChannel) tooOld(now time.Time) bool {
 // unused reports whether the channel can be forgotten.
 func (c *boltChannel) unused(now time.Time) bool {
 	return c.empty() && int64(c.used) < now.Add(-headLife).UnixMilli()
+}
+
+func (b *Bolt) sweepChannels(ctx context.Context, due []string) (err error) {
+	for len(due) > 0 && err == nil {
+		due, err = b.sweepSome(ctx, due)
+	}
+	return err
 }
 
 // sweepSome sweeps the first of the channels and returns which are left.

@@ -2,10 +2,12 @@ package streams
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"runtime"
 	"sync"
 	"testing"
+	"time"
 )
 
 // TestBoltSweepGivenUp: who ends a sweep does not read what the committer is
@@ -39,5 +41,51 @@ func TestBoltSweepGivenUp(t *testing.T) {
 		giveUp()
 		close(release)
 		jobs.Wait()
+	}
+}
+
+// TestBoltRecordsSwept: records that are over go, however many others there
+// are, and are looked for without the committer, behind whom publishers wait.
+func TestBoltRecordsSwept(t *testing.T) {
+	b, err := OpenBolt(filepath.Join(t.TempDir(), "log"), BoltOptions{SweepEvery: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	const n = 2*sweepLook + 500
+	err = b.change(t.Context(), &boltJob{work: func(tx *boltTx) error {
+		for i := range n {
+			life := time.Hour
+			if i%5 == 0 {
+				life = -time.Second
+			}
+			if _, err := tx.swapRecord(fmt.Sprint(i), nil, []byte("x"), life, time.Now()); err != nil {
+				return err
+			}
+		}
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.sweep(t.Context()); err != nil || b.RecordsKept() != n-n/5 {
+		t.Fatalf("%d of %d records are left, %v", b.RecordsKept(), n, err)
+	}
+	busy, release := make(chan struct{}), make(chan struct{})
+	var job sync.WaitGroup
+	job.Go(func() {
+		_ = b.change(t.Context(), &boltJob{work: func(*boltTx) error {
+			close(busy)
+			<-release
+			return nil
+		}})
+	})
+	defer job.Wait()
+	defer close(release)
+	<-busy
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := b.sweepBucket(ctx, bucketRecords, recordOver, b.sweepRecords); err != nil {
+		t.Errorf("looking waits for the committer: %v", err)
 	}
 }
