@@ -17,7 +17,7 @@ local failed = {}
 for _, command in ipairs({
   {'GET', head}, {'MGET', head}, {'EXISTS', head}, {'GETEX', head}, {'TTL', head}, {'EXPIRE', head, 1}, {'SET', head, '', 'XX', 'PX', 1},
   {'PEXPIRE', log, 1}, {'XADD', log, 'NOMKSTREAM', '*', 'prev', ''}, {'XTRIM', log, 'MAXLEN', 1}, {'XRANGE', log, '-', '-'},
-  {'XREVRANGE', log, '-', '-'}, {'XINFO', 'STREAM', log}, {'TIME'}, {'PUBLISH', ARGV[1], ''},
+  {'XREVRANGE', log, '-', '-'}, {'XINFO', 'STREAM', log}, {'XLEN', log}, {'SCAN', 0}, {'TIME'}, {'PUBLISH', ARGV[1], ''},
 }) do
   local reply = redis.pcall(unpack(command))
   if type(reply) == 'table' and reply.err then

@@ -75,6 +75,7 @@ func TestRedisRefusals(t *testing.T) {
 		{name: "no scripts", do: "ACL SETUSER hub on >s3cret ~* &* +@all -evalsha", user: "hub:s3cret@", says: "does not let this user do what the hub needs", mend: "ACL SETUSER hub +@all"},
 		{name: "no new scripts", do: "ACL SETUSER hub on >s3cret ~* &* +@all -eval", user: "hub:s3cret@", says: "does not let this user do what the hub needs", mend: "ACL SETUSER hub +@all"},
 		{name: "commands of scripts", do: "ACL SETUSER hub on >s3cret ~* &* +@all -xadd -pexpire -xinfo|stream", user: "hub:s3cret@", says: "refuses commands that the hub needs: PEXPIRE, XADD, XINFO", mend: "ACL SETUSER hub +@all"},
+		{name: "commands of lists", do: "ACL SETUSER hub on >s3cret ~* &* +@all -scan -xlen", user: "hub:s3cret@", says: "refuses commands that the hub needs: XLEN, SCAN", mend: "ACL SETUSER hub +@all"},
 		{name: "other keys", do: "ACL SETUSER hub on >s3cret ~other:* &* +@all", user: "hub:s3cret@", says: "does not let this user do what the hub needs", mend: "ACL SETUSER hub ~runnel:*"},
 		{name: "no other database", do: "ACL SETUSER hub on >s3cret ~* &* +@all -select", user: "hub:s3cret@", db: "/1", says: "does not let this user do what the hub needs", mend: "ACL SETUSER hub +@all"},
 		{name: "no such database", db: "/77", says: "does not have this database"},
