@@ -158,7 +158,8 @@ func TestBoltUnusedStaysGood(t *testing.T) {
 }
 
 // TestBoltReadersWriteNothing: whatever names are read, and what is ephemeral,
-// leaves the file as it is; so does a node with nothing to do.
+// leaves the file as it is; so does a node with nothing to do, but for the base,
+// which moves up once a day.
 func TestBoltReadersWriteNothing(t *testing.T) {
 	path := boltPath(t)
 	synctest.Test(t, func(t *testing.T) {

@@ -16,10 +16,11 @@ type BrokerOptions struct {
 	TailEvents int // events a channel's tail holds at most, default 1,000
 	TailBytes  int // bytes of them at most, default 1 MiB
 
-	// Memory is how many bytes all tails and pages of history hold at most,
-	// default 64 MiB; pages that somebody is just reading can be up to 12 MiB
-	// beyond it. While it is exceeded more is read from the log, and later.
-	// Each Form of an event that somebody asked for takes about as much again.
+	// Memory is how many bytes all tails and pages of history hold at most, with
+	// each Form of their events that is kept, default 64 MiB. Pages that are just
+	// being read come on top: 16 at a time, of 256 KiB and an event each, and
+	// what they bring in the tenth of a second until others are let go. While it
+	// is exceeded more is read from the log, and later, and no further form kept.
 	Memory int64
 
 	TailAge    time.Duration // what is older is for the log to answer, default 1 min

@@ -30,7 +30,7 @@ const Forms = 3
 func (e *Event) Form(number int, encode func(*Event) []byte) []byte {
 	slot := &e.forms[number]
 	kept := slot.Load()
-	if kept != nil && kept != &letGo {
+	if kept != nil && kept != &noForm {
 		return *kept
 	}
 	b := encode(e)
@@ -40,14 +40,14 @@ func (e *Event) Form(number int, encode func(*Event) []byte) []byte {
 	return b
 }
 
-// letGo stands where no form is to be kept any more.
-var letGo []byte
+// noForm stands where no form is to be kept any more.
+var noForm []byte
 
 // letGo gives the forms back to the budget. Whoever still has the event encodes
 // it for itself.
 func (e *Event) letGo() {
 	for i := range e.forms {
-		if kept := e.forms[i].Swap(&letGo); kept != nil && kept != &letGo {
+		if kept := e.forms[i].Swap(&noForm); kept != nil && kept != &noForm {
 			e.holder.held.Add(-int64(len(*kept)))
 		}
 	}

@@ -2,37 +2,47 @@ package streams
 
 import (
 	"bytes"
-	"fmt"
+	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
 // TestFormsCountInTheBudget: what stands encoded of a tail's events counts with
 // them, nothing more is kept than there is room for, and all of it is given
-// back with the events.
+// back with the events. In a bubble no sweep finds anything old meanwhile.
 func TestFormsCountInTheBudget(t *testing.T) {
 	const budget = 1 << 20
-	log := NewMemory(0)
-	defer log.Close()
-	b := NewBroker(BrokerOptions{Log: log, Node: "n", Memory: budget, Linger: 20 * time.Millisecond})
-	defer b.Close()
-	w := NewSignal()
-	s, err := b.Subscribe(t.Context(), "c", Now(), w)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Next(nil, 1)
-	var events []*Event
-	for i := range 20 {
-		if _, err := b.Publish(t.Context(), "c", Draft{Data: fmt.Append(bytes.Repeat([]byte{1}, 10<<10), i), Text: true}); err != nil {
-			t.Fatal(err)
+	inBubble(t, BrokerOptions{Memory: budget}, func(t *testing.T, b *Broker, _ *frail) {
+		s, _ := subscribe(t, b, Now())
+		s.Next(nil, 1)
+		for range 20 {
+			publish(t, b, strings.Repeat("\x01", 10<<10))
 		}
-	}
-	for len(events) < 20 {
-		<-w
-		events = append(events, s.Next(nil, 1<<20).Events...)
-	}
+		synctest.Wait()
+		events := s.Next(nil, 1<<20).Events
+		if len(events) != 20 {
+			t.Fatalf("%d events", len(events))
+		}
+		encodeAll(t, events)
+		synctest.Wait()
+		kept := keptForms(events)
+		if held := b.held.Load(); held > budget || kept < budget/4 || int64(kept) > held {
+			t.Errorf("%d bytes are held of %d, %d of them encoded", held, budget, kept)
+		}
+		s.Close()
+		time.Sleep(time.Minute)
+		// Whoever still has an event keeps nothing of it any more.
+		encodeAll(t, events)
+		if held := b.held.Load(); held != 0 {
+			t.Errorf("in the end %d bytes are held", held)
+		}
+	})
+}
+
+// encodeAll has several at once ask for all forms of the events.
+func encodeAll(t *testing.T, events []*Event) {
 	six := func(e *Event) []byte { return bytes.Repeat([]byte{2}, 6*len(e.Data)) }
 	var workers sync.WaitGroup
 	for range 4 {
@@ -47,27 +57,16 @@ func TestFormsCountInTheBudget(t *testing.T) {
 		})
 	}
 	workers.Wait()
-	kept := 0
+}
+
+// keptForms is how many bytes of the events stand encoded.
+func keptForms(events []*Event) (bytes int) {
 	for _, e := range events {
 		for i := range e.forms {
 			if form := e.forms[i].Load(); form != nil {
-				kept += len(*form)
+				bytes += len(*form)
 			}
 		}
 	}
-	if held := b.held.Load(); held > budget || kept < budget/4 || int64(kept) > held {
-		t.Errorf("%d bytes are held of %d, %d of them encoded", held, budget, kept)
-	}
-	s.Close()
-	deadline := time.Now().Add(10 * time.Second)
-	for b.held.Load() != 0 {
-		if time.Now().After(deadline) {
-			t.Fatalf("in the end %d bytes are held", b.held.Load())
-		}
-		time.Sleep(time.Millisecond)
-	}
-	// Whoever still has an event keeps nothing of it any more.
-	if got := events[0].Form(0, six); len(got) == 0 || b.held.Load() != 0 {
-		t.Errorf("%d bytes are held for an event that was let go", b.held.Load())
-	}
+	return bytes
 }

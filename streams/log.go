@@ -42,8 +42,8 @@ type Log interface {
 	Append(ctx context.Context, channel string, keep Retention, drafts []Draft) ([]Result, error)
 
 	// Heads returns where each of the channels stands, in their order; the
-	// zero Head for one of which it cannot say so. It also renews what the log keeps of a channel whose
-	// history has expired.
+	// zero Head for one of which it cannot say so. It also renews what the log
+	// keeps of a channel whose history has expired.
 	Heads(ctx context.Context, channels []string) ([]Head, error)
 
 	// Range reads a page of the channel's retained events. The page is one
@@ -51,7 +51,8 @@ type Log interface {
 	Range(ctx context.Context, channel string, q Query) (Page, error)
 
 	// Stored lists the channels that ever had an event and are not forgotten,
-	// a page at a time, each for a bounded amount of work. A page may have
+	// a page at a time, each for a bounded amount of work; in memory for a look
+	// at each name there is. A page may have
 	// fewer channels than the limit, or none, and yet not be the last; it may
 	// have somewhat more, and a channel may be on two pages. Only a place that the
 	// log gave is a good one: any other may be ErrBadPlace.

@@ -184,7 +184,7 @@ func appendResults(answers []any) ([]Result, error) {
 		}
 		var err error
 		if results[i].ID, err = ParseID(text); err != nil {
-			return nil, fmt.Errorf("%w: the answer %q", ErrUnknownOutcome, text)
+			return nil, fmt.Errorf("%w: the answer %.64q", ErrUnknownOutcome, text)
 		}
 	}
 	return results, nil

@@ -148,7 +148,7 @@ func parseStoredHead(v any) (Head, bool) {
 	return h, err == nil
 }
 
-// readCall is a call of headsScript or rangeScript.
+// readCall is a call of headsScript, rangeScript or forkScript.
 func readCall(channel string, args ...any) *scriptCall {
 	k := redisKeys(channel)
 	return &scriptCall{
@@ -204,7 +204,7 @@ func parseValue(v any) (ID, error) {
 	text, _ := v.(string)
 	id, err := ParseID(text)
 	if err != nil {
-		return ID{}, fmt.Errorf("%w, not %q", err, text)
+		return ID{}, fmt.Errorf("%w, not %.64q", err, text)
 	}
 	return id, nil
 }

@@ -2,8 +2,8 @@ package streams
 
 import "github.com/redis/go-redis/v9"
 
-// The scripts. KEYS are a channel's log and head and the store's base; ARGV[1]
-// is the channel's pub/sub name. Lua counts in doubles, exact to 2^53: milliseconds stay below
+// The scripts. KEYS are a channel's log and head and the store's base, and where
+// forks are read or written the channel's; ARGV[1] is its pub/sub name. Lua counts in doubles, exact to 2^53: milliseconds stay below
 // that for 285,000 years, and a channel's running number is refused beyond it.
 
 // luaChannel is what the scripts share. A head is "<last> <base> <reign>", the
