@@ -53,7 +53,7 @@ func (k *apiKeys) Decode(ctx *kong.DecodeContext) error {
 		for _, text := range strings.FieldsFunc(fmt.Sprint(item), lineEnd) {
 			key, err := auth.ParseAPIKey(text)
 			if err != nil {
-				return err
+				return fmt.Errorf("API key %d: %w", len(*k)+1, err)
 			}
 			*k = append(*k, key)
 		}

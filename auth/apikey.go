@@ -43,6 +43,8 @@ func ParseAPIKey(text string) (APIKey, error) {
 	return k, k.check()
 }
 
+// check says nothing of the name either: it may be the front of a key that has
+// a colon in it.
 func (k APIKey) check() error {
 	for _, r := range k.Name {
 		if r > 127 || !nameByte(byte(r)) || strings.ContainsRune(":@~", r) {
@@ -53,21 +55,21 @@ func (k APIKey) check() error {
 	case len(k.Name) > maxKeyName:
 		return fmt.Errorf("an API key's name, which is what stands before its first colon, has at most %d characters", maxKeyName)
 	case len(k.Key) < minAPIKey || len(k.Key) > maxToken:
-		return fmt.Errorf("an API key%s has %d to %d characters, not %d: make one with openssl rand -hex 24", k.called(), minAPIKey, maxToken, len(k.Key))
+		return fmt.Errorf("an API key has %d to %d characters%s, not %d: make one with openssl rand -hex 24", minAPIKey, maxToken, k.behindName(), len(k.Key))
 	}
 	for _, r := range k.Key {
 		if r <= ' ' || r > '~' {
-			return fmt.Errorf("an API key%s has no character that cannot stand in a header", k.called())
+			return errors.New("an API key has no character that cannot stand in a header")
 		}
 	}
 	return nil
 }
 
-func (k APIKey) called() string {
+func (k APIKey) behindName() string {
 	if k.Name == "" {
 		return ""
 	}
-	return fmt.Sprintf(" (this one is called %s)", k.Name)
+	return " behind its name and colon"
 }
 
 // apiKey is an API key without the key.
@@ -77,23 +79,30 @@ type apiKey struct {
 	uses   *atomic.Uint64 // how often that was
 }
 
-func newAPIKeys(c Config) ([]apiKey, error) {
-	var keys []apiKey
-	for _, k := range c.APIKeys {
+// newAPIKeys takes a key that stands there twice for one, if it has one name
+// and the same rights: it may stand in the file and in a flag.
+func newAPIKeys(c Config) (keys []apiKey, err error) {
+	var all []apiKey
+	for i, k := range c.APIKeys {
 		if err := k.check(); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("API key %d: %w", i+1, err)
 		}
 		made := newAPIKey(k)
-		if i := slices.IndexFunc(keys, made.contradicts); i >= 0 {
-			return nil, fmt.Errorf("API keys %d and %d are the same, with other rights", i+1, len(keys)+1)
+		switch first := slices.IndexFunc(all, made.same); {
+		case first < 0:
+			keys = append(keys, made)
+		case all[first].contradicts(made):
+			return nil, fmt.Errorf("API keys %d and %d are the same, with another name or other rights", first+1, i+1)
 		}
-		keys = append(keys, made)
+		all = append(all, made)
 	}
 	return keys, nil
 }
 
+func (k apiKey) same(other apiKey) bool { return k.hash == other.hash }
+
 func (k apiKey) contradicts(other apiKey) bool {
-	return k.hash == other.hash && k.claims.rights != other.claims.rights
+	return k.claims.KeyName != other.claims.KeyName || k.claims.rights != other.claims.rights
 }
 
 // newAPIKey tells publishers by a hash of the key that is no help in finding
@@ -137,7 +146,7 @@ func (r *rules) goOnCounting(old *rules) {
 	}
 	for i := range r.apiKeys {
 		for j := range old.apiKeys {
-			if r.apiKeys[i].hash == old.apiKeys[j].hash {
+			if r.apiKeys[i].same(old.apiKeys[j]) {
 				r.apiKeys[i].uses = old.apiKeys[j].uses
 			}
 		}
@@ -152,4 +161,14 @@ func (v *Verifier) KeyUses() map[string]uint64 {
 		uses[k.claims.KeyName] += k.uses.Load()
 	}
 	return uses
+}
+
+// keyNames are the names that API keys have, in their order.
+func (r *rules) keyNames() (names []string) {
+	for _, k := range r.apiKeys {
+		if k.claims.KeyName != "" {
+			names = append(names, k.claims.KeyName)
+		}
+	}
+	return names
 }

@@ -325,12 +325,13 @@ func TestBadKeys(t *testing.T) {
 		"no PEM":                   {PublicKeys: [][]byte{[]byte("hello")}},
 		"no private one":           {PublicKeys: [][]byte{pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})}},
 		"characters, not 15":       {APIKeys: []APIKey{{Key: "123456789012345"}}},
-		"called reports":           {APIKeys: []APIKey{{Name: "reports", Key: "short"}}},
+		"API key 2: an API key has 16 to 8192 characters behind its name and colon, not 5": {APIKeys: []APIKey{{Key: serverKey}, {Name: "reports", Key: "short"}}},
 		"cannot stand in a header": {APIKeys: []APIKey{{Key: "a key with spaces"}}},
-		"same, with other rights":  {APIKeys: []APIKey{{Key: serverKey}, {Name: "twice", Key: serverKey, Rights: &Rights{}}}},
-		"has to look like":         {APIKeys: []APIKey{{Key: serverKey}}, Origins: []string{"app.example.com"}},
-		"JWKS: an https":           {JWKS: "ftp://keys.example/jwks"},
-		"no such file":             {JWKS: "/nonexistent/jwks.json"},
+		"API keys 1 and 2 are the same, with another name or other rights": {APIKeys: []APIKey{{Key: serverKey}, {Key: serverKey, Rights: &Rights{}}}},
+		"API keys 2 and 3 are the same":                                    {APIKeys: []APIKey{{Key: "another-key-0123456789"}, {Name: "once", Key: serverKey}, {Name: "twice", Key: serverKey}}},
+		"has to look like":                                                 {APIKeys: []APIKey{{Key: serverKey}}, Origins: []string{"app.example.com"}},
+		"JWKS: an https":                                                   {JWKS: "ftp://keys.example/jwks"},
+		"no such file":                                                     {JWKS: "/nonexistent/jwks.json"},
 	} {
 		_, err := New(context.Background(), c)
 		if err == nil || !strings.Contains(err.Error(), says) {
@@ -390,7 +391,7 @@ func TestParseAPIKey(t *testing.T) {
 		}
 	}
 	for text, says := range map[string]string{
-		"billing:short":                               "(this one is called billing) has 16 to",
+		"secretpart:short":                            "characters behind its name and colon, not 5",
 		"secret$part:0123456789abcdef":                "write :KEY",
 		"geheim\u00fc:0123456789abcdef":               "write :KEY",
 		strings.Repeat("n", 65) + ":0123456789abcdef": "at most 64",

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -138,7 +139,7 @@ func (v *Verifier) Reload(ctx context.Context, c Config) error {
 	if old != nil && old.set != nil && old.set != r.set {
 		old.set.close()
 	}
-	v.warn(c)
+	v.tell(c, r)
 	return nil
 }
 
@@ -154,7 +155,10 @@ func (v *Verifier) keySet(ctx context.Context, old *rules, c Config) (*keySet, e
 	return old.set, old.set.again(ctx)
 }
 
-func (v *Verifier) warn(c Config) {
+func (v *Verifier) tell(c Config, r *rules) {
+	if names := r.keyNames(); len(names) > 0 {
+		v.logger.Info("API keys have names, which are no part of them", "keys", len(r.apiKeys), "names", strings.Join(names, ", "))
+	}
 	if c.JWKS != "" && c.Issuer == "" && c.Audience == "" {
 		v.logger.Warn("the key set's tokens count whoever they were issued for; set the issuer or audience to expect")
 	}

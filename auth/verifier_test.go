@@ -1,7 +1,9 @@
 package auth
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -140,5 +142,46 @@ func TestClose(t *testing.T) {
 	wantErr(t, verify(v, signed(t, p.method, p.key, "unknown", claims(nil))), ErrUnavailable)
 	if v.Reload(context.Background(), Config{Secrets: [][]byte{secret}}) == nil {
 		t.Error("reloaded after Close")
+	}
+}
+
+// TestAPIKeyTwice: a key that stands there twice is one, and its uses are
+// counted once, also after the configuration was read again.
+func TestAPIKeyTwice(t *testing.T) {
+	c := Config{APIKeys: []APIKey{{Name: "a", Key: serverKey}, {Name: "a", Key: serverKey}}}
+	v := verifier(t, c)
+	if err := verify(v, serverKey); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if uses := v.KeyUses(); len(uses) != 1 || uses["a"] != 1 {
+			t.Error(uses)
+		}
+		if err := v.Reload(context.Background(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestAPIKeyNamesAreTold: what was taken off the front of a key shows in the
+// log, and nothing of the key does.
+func TestAPIKeyNamesAreTold(t *testing.T) {
+	for want, texts := range map[string][]string{
+		`keys=3 names="billing, front"`: {"billing:" + serverKey, "front:another-key-0123456789", ":third-key-0123456789"},
+		"":                              {serverKey},
+	} {
+		var log bytes.Buffer
+		c := Config{Logger: slog.New(slog.NewTextHandler(&log, nil))}
+		for _, text := range texts {
+			k, err := ParseAPIKey(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.APIKeys = append(c.APIKeys, k)
+		}
+		verifier(t, c)
+		if got := log.String(); !strings.Contains(got, want) || (want == "") != (got == "") || strings.Contains(got, "0123456789") {
+			t.Errorf("logged %s, want %s", got, want)
+		}
 	}
 }
