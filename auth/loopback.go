@@ -6,55 +6,60 @@ import (
 	"strings"
 )
 
-// loopbackOnly is demo mode's rule. A name that somebody else points at
-// 127.0.0.1 shows in Host, any other page in Origin.
-func loopbackOnly(r *http.Request) error {
+// openly is the rule of an address that asks for no token. A name that
+// somebody else points there shows in Host, and any other page in Origin.
+type openly struct {
+	also func(host string) bool // hosts that may be named besides those of the loopback
+	host string                 // what another host is told
+	page string                 // what a page from elsewhere is told
+}
+
+func (o openly) check(r *http.Request) error {
 	host, _, ok := splitHost(strings.ToLower(r.Host))
-	if !ok || !loopback(host) {
-		return refuse(ErrOrigin, "without a key the hub answers on localhost only; its operator can set --jwt-secret or --api-key")
+	if !ok || !loopback(host) && !o.also(host) {
+		return refuse(ErrOrigin, "%s", o.host)
 	}
 	p, err := pageOf(r)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case p.none, p.origin.web() && (p.origin.host == host || loopback(p.origin.host)):
+		return nil
 	}
-	web := p.origin.scheme == "http" || p.origin.scheme == "https"
-	if !p.none && !(web && loopback(p.origin.host)) {
-		return refuse(ErrOrigin, "without a key the hub answers pages from localhost only; its operator can set --jwt-secret or --api-key")
-	}
-	return nil
+	return refuse(ErrOrigin, "%s", o.page)
+}
+
+func (o origin) web() bool { return o.scheme == "http" || o.scheme == "https" }
+
+var demoRule = openly{
+	also: func(string) bool { return false },
+	host: "without a key the hub answers on localhost only; its operator can set --jwt-secret or --api-key",
+	page: "without a key the hub answers pages from localhost only; its operator can set --jwt-secret or --api-key",
 }
 
 // CheckWithoutToken is the rule of an address that needs no token because only
 // operators reach it: their browsers do, too, with any page that is open in them.
-// A name that somebody else points there shows in Host: so that is an IP address,
-// localhost or name, which is what the operator calls the address by (""
-// for none). A page comes from there or from localhost. The error is [ErrOrigin].
+// So Host is an IP address, localhost or name, which is what the operator calls
+// the address by ("" for none). A page comes from there or from localhost. The
+// error is [ErrOrigin].
 func CheckWithoutToken(r *http.Request, name string) error {
-	host, _, ok := splitHost(strings.ToLower(r.Host))
-	if !ok || !loopback(host) && !isAddr(host) && host != strings.ToLower(name) {
-		return refuse(ErrOrigin, "without a token this address answers to its IP address, to localhost and to the name it was configured with only")
-	}
-	p, err := pageOf(r)
-	if err != nil {
-		return err
-	}
-	if web := p.origin.scheme == "http" || p.origin.scheme == "https"; !p.none && !(web && (loopback(p.origin.host) || p.origin.host == host)) {
-		return refuse(ErrOrigin, "without a token this address answers its own pages and those from localhost only")
-	}
-	return nil
-}
-
-func isAddr(host string) bool {
-	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return err == nil
+	name = strings.ToLower(name)
+	return openly{
+		also: func(host string) bool { return host == name || addrOf(host).IsValid() },
+		host: "without a token this address answers to its IP address, to localhost and to the name it was configured with only",
+		page: "without a token this address answers its own pages and those from localhost only",
+	}.check(r)
 }
 
 // loopback knows localhost and what is below it (RFC 6761, section 6.3),
 // 127.0.0.0/8 and [::1]; other ways to write them are left to nobody.
 func loopback(host string) bool {
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return err == nil && addr.IsLoopback() && !addr.Is4In6()
+	addr := addrOf(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || addr.IsLoopback() && !addr.Is4In6()
+}
+
+// addrOf is the zero Addr, which is not valid, of a host with a name.
+func addrOf(host string) netip.Addr {
+	addr, _ := netip.ParseAddr(strings.Trim(host, "[]"))
+	return addr
 }

@@ -169,7 +169,7 @@ func schemeOf(r *http.Request) string {
 // also what only "*" allows.
 func (r *rules) checkOrigin(req *http.Request, anyToo bool) error {
 	if r.demo {
-		return loopbackOnly(req)
+		return demoRule.check(req)
 	}
 	p, err := pageOf(req)
 	switch {

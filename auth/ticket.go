@@ -111,7 +111,7 @@ var errNoTicket = refuse(ErrInvalid, "the ticket is unknown, used or too old")
 
 // redeem finds what a ticket stands for.
 func (v *Verifier) redeem(ctx context.Context, r *rules, text string) (*Claims, error) {
-	t, s, err := v.open(ctx, text)
+	t, s, err := v.unseal(ctx, text)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +132,7 @@ func (v *Verifier) redeem(ctx context.Context, r *rules, text string) (*Claims, 
 	return c, nil
 }
 
-func (v *Verifier) open(ctx context.Context, text string) (sealedTicket, *contents, error) {
+func (v *Verifier) unseal(ctx context.Context, text string) (sealedTicket, *contents, error) {
 	t, ok := parseTicket(text)
 	if !ok {
 		return nil, nil, errNoTicket

@@ -300,12 +300,12 @@ func TestTicketAfterRestart(t *testing.T) {
 			// What vouched is there on both: only the key is looked at.
 			user := &Claims{Subject: "ann", Expires: time.Now().Add(time.Hour), source: c.before.anySource()}
 			many, _ := issue(t, before, user, "user:ann")
-			_, _, err := now.open(context.Background(), many)
+			_, _, err := now.unseal(context.Background(), many)
 			if (err == nil) != c.good {
 				t.Error(err)
 			}
 			once, _ := issue(t, before, user)
-			_, _, err = now.open(context.Background(), once)
+			_, _, err = now.unseal(context.Background(), once)
 			wantErr(t, err, ErrInvalid)
 			if _, err := ticketRequest(before, once); err != nil {
 				t.Error(err)

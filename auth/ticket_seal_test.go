@@ -24,7 +24,7 @@ func TestTicketAltered(t *testing.T) {
 			}
 		}
 		for _, f := range forged {
-			_, _, err := v.open(context.Background(), f)
+			_, _, err := v.unseal(context.Background(), f)
 			wantErr(t, err, ErrInvalid)
 		}
 		if _, err := ticketRequest(v, ticket); err != nil {
@@ -129,7 +129,7 @@ func FuzzOpenTicket(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		_, s, err := v.open(context.Background(), text)
+		_, s, err := v.unseal(context.Background(), text)
 		if (err == nil) != (text == once || text == many) || (s == nil) != (err != nil) {
 			t.Errorf("%q opens: %v", text, err)
 		}

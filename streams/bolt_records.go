@@ -9,8 +9,8 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Record returns a small value that outlives the process; nil if there is
-// none. ErrUnavailable is its error.
+// Record and SwapRecord keep what auth.Records says, in the file: what was
+// swapped is on disk.
 func (b *Bolt) Record(ctx context.Context, key string) (value []byte, err error) {
 	if err := b.begin(ctx); err != nil {
 		return nil, err
@@ -23,9 +23,7 @@ func (b *Bolt) Record(ctx context.Context, key string) (value []byte, err error)
 	return value, err
 }
 
-// SwapRecord puts a value, which is not empty, in the place of the old one
-// (nil: of none) for the lifetime, if that is still there; swapped says so. It is
-// on disk then. After an error it is open whether it did.
+// SwapRecord is described at Record.
 func (b *Bolt) SwapRecord(ctx context.Context, key string, old, value []byte, life time.Duration) (bool, error) {
 	if err := b.begin(ctx); err != nil {
 		return false, err

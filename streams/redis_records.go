@@ -17,8 +17,8 @@ if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1`)
 
-// Record returns a small value that all nodes share; nil if there is none.
-// ErrUnavailable is its error.
+// Record and SwapRecord keep what auth.Records says; ErrUnavailable is their
+// error.
 func (r *Redis) Record(ctx context.Context, key string) ([]byte, error) {
 	if !r.enter() {
 		return nil, ErrClosed
@@ -34,9 +34,7 @@ func (r *Redis) Record(ctx context.Context, key string) ([]byte, error) {
 	return value, nil
 }
 
-// SwapRecord puts a value, which is not empty, in the place of the old one
-// (nil: of none) for the lifetime, if that is still there; swapped says so. After
-// ErrUnavailable it is open whether it did.
+// SwapRecord is described at Record.
 func (r *Redis) SwapRecord(ctx context.Context, key string, old, value []byte, life time.Duration) (swapped bool, err error) {
 	if !r.enter() {
 		return false, ErrClosed
