@@ -56,145 +56,159 @@ func wantRefusal(t *testing.T, what string, err error, server *streamstest.Redis
 	}
 }
 
+// redisRefusal is a way in which a server refuses a hub from the first.
+type redisRefusal struct {
+	name string
+	args []string // of the server
+	do   string   // by its operator, first
+	user string   // in the URL
+	db   string
+	says string
+	mend string // by its operator, then
+}
+
+var redisRefusals = []redisRefusal{
+	{name: "a wrong password", args: []string{"--requirepass", "right"}, user: ":s3cret@", says: "refuses the password", mend: "CONFIG SET requirepass s3cret"},
+	{name: "an unknown user", user: "nobody:s3cret@", says: "refuses the password", mend: "ACL SETUSER nobody on >s3cret ~* &* +@all"},
+	{name: "no password", args: []string{"--requirepass", "right"}, says: "wants a password", mend: "ACL SETUSER default on nopass ~* &* +@all"},
+	{name: "no scripts", do: "ACL SETUSER hub on >s3cret ~* &* +@all -evalsha", user: "hub:s3cret@", says: "does not let this user do what the hub needs", mend: "ACL SETUSER hub +@all"},
+	{name: "no new scripts", do: "ACL SETUSER hub on >s3cret ~* &* +@all -eval", user: "hub:s3cret@", says: "does not let this user do what the hub needs", mend: "ACL SETUSER hub +@all"},
+	{name: "commands of scripts", do: "ACL SETUSER hub on >s3cret ~* &* +@all -xadd -pexpire -xinfo|stream", user: "hub:s3cret@", says: "refuses commands that the hub needs: PEXPIRE, XADD, XINFO", mend: "ACL SETUSER hub +@all"},
+	{name: "commands of lists", do: "ACL SETUSER hub on >s3cret ~* &* +@all -scan -xlen", user: "hub:s3cret@", says: "refuses commands that the hub needs: XLEN, SCAN", mend: "ACL SETUSER hub +@all"},
+	{name: "other keys", do: "ACL SETUSER hub on >s3cret ~other:* &* +@all", user: "hub:s3cret@", says: "does not let this user do what the hub needs", mend: "ACL SETUSER hub ~runnel:*"},
+	{name: "no other database", do: "ACL SETUSER hub on >s3cret ~* &* +@all -select", user: "hub:s3cret@", db: "/1", says: "does not let this user do what the hub needs", mend: "ACL SETUSER hub +@all"},
+	{name: "no such database", db: "/77", says: "does not have this database"},
+	{name: "EVALSHA by another name", args: []string{"--rename-command", "EVALSHA", "x1"}, says: "does not have a command that the hub needs (ERR unknown command 'evalsha')"},
+	{name: "EVAL by another name", args: []string{"--rename-command", "EVAL", "x1"}, says: "does not have a command that the hub needs (ERR unknown command 'eval')"},
+	{name: "commands of scripts by another name", args: []string{"--rename-command", "PEXPIRE", "x1", "--rename-command", "GETEX", ""}, says: "refuses commands that the hub needs: GETEX, PEXPIRE"},
+	{name: "a cluster", args: []string{"--cluster-enabled", "yes"}, do: "CLUSTER ADDSLOTSRANGE 0 16383", says: "is a cluster, and redis:// is for one server"},
+	{name: "a cluster without slots", args: []string{"--cluster-enabled", "yes"}, says: "is a cluster, and redis:// is for one server"},
+	{name: "no room for clients", args: []string{"--maxclients", "1"}, says: "takes no more clients", mend: "CONFIG SET maxclients 100"},
+}
+
 // TestRedisRefusals: a server that does not let the hub do what it needs has
 // certainly done nothing, says so in words that lead to the setting, and in
 // the log once. Once it does, all goes on by itself.
 func TestRedisRefusals(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		args []string // of the server
-		do   string   // by its operator, first
-		user string   // in the URL
-		db   string
-		says string
-		mend string // by its operator, then
-	}{
-		{name: "a wrong password", args: []string{"--requirepass", "right"}, user: ":s3cret@", says: "refuses the password", mend: "CONFIG SET requirepass s3cret"},
-		{name: "an unknown user", user: "nobody:s3cret@", says: "refuses the password", mend: "ACL SETUSER nobody on >s3cret ~* &* +@all"},
-		{name: "no password", args: []string{"--requirepass", "right"}, says: "wants a password", mend: "ACL SETUSER default on nopass ~* &* +@all"},
-		{name: "no scripts", do: "ACL SETUSER hub on >s3cret ~* &* +@all -evalsha", user: "hub:s3cret@", says: "does not let this user do what the hub needs", mend: "ACL SETUSER hub +@all"},
-		{name: "no new scripts", do: "ACL SETUSER hub on >s3cret ~* &* +@all -eval", user: "hub:s3cret@", says: "does not let this user do what the hub needs", mend: "ACL SETUSER hub +@all"},
-		{name: "commands of scripts", do: "ACL SETUSER hub on >s3cret ~* &* +@all -xadd -pexpire -xinfo|stream", user: "hub:s3cret@", says: "refuses commands that the hub needs: PEXPIRE, XADD, XINFO", mend: "ACL SETUSER hub +@all"},
-		{name: "commands of lists", do: "ACL SETUSER hub on >s3cret ~* &* +@all -scan -xlen", user: "hub:s3cret@", says: "refuses commands that the hub needs: XLEN, SCAN", mend: "ACL SETUSER hub +@all"},
-		{name: "other keys", do: "ACL SETUSER hub on >s3cret ~other:* &* +@all", user: "hub:s3cret@", says: "does not let this user do what the hub needs", mend: "ACL SETUSER hub ~runnel:*"},
-		{name: "no other database", do: "ACL SETUSER hub on >s3cret ~* &* +@all -select", user: "hub:s3cret@", db: "/1", says: "does not let this user do what the hub needs", mend: "ACL SETUSER hub +@all"},
-		{name: "no such database", db: "/77", says: "does not have this database"},
-		{name: "EVALSHA by another name", args: []string{"--rename-command", "EVALSHA", "x1"}, says: "does not have a command that the hub needs (ERR unknown command 'evalsha')"},
-		{name: "EVAL by another name", args: []string{"--rename-command", "EVAL", "x1"}, says: "does not have a command that the hub needs (ERR unknown command 'eval')"},
-		{name: "commands of scripts by another name", args: []string{"--rename-command", "PEXPIRE", "x1", "--rename-command", "GETEX", ""}, says: "refuses commands that the hub needs: GETEX, PEXPIRE"},
-		{name: "a cluster", args: []string{"--cluster-enabled", "yes"}, do: "CLUSTER ADDSLOTSRANGE 0 16383", says: "is a cluster, and redis:// is for one server"},
-		{name: "a cluster without slots", args: []string{"--cluster-enabled", "yes"}, says: "is a cluster, and redis:// is for one server"},
-		{name: "no room for clients", args: []string{"--maxclients", "1"}, says: "takes no more clients", mend: "CONFIG SET maxclients 100"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			server := streamstest.StartRedis(t, c.args...)
-			operator := plainClient(t, server)
-			if slices.Contains(c.args, "--requirepass") {
-				operator.Options().Password = "right"
-			}
-			operate(t, operator, cmp.Or(c.do, "PING"))
-			var lines hubtest.Output
-			log := openRedisWith(t, streams.RedisOptions{
-				URL:    "redis://" + c.user + server.Addr + c.db,
-				Logger: slog.New(slog.NewTextHandler(&lines, nil)),
-			})
-			ear := listenAnyway(t, log, "a")
-			for range 3 {
-				for name, err := range calls(t.Context(), log) {
-					wantRefusal(t, name, err, server, c.says)
-				}
-			}
-			within(t, "who subscribes to be told", func() bool {
-				select {
-				case <-log.Away():
-					return true
-				default:
-					return false
-				}
-			})
-			said := lines.String()
-			if n := strings.Count(said, "the Redis cannot be followed; trying again"); n != 1 || strings.Contains(said, "lost") || strings.Contains(said, "following") || !strings.Contains(said, c.says) || strings.Contains(said, "s3cret") {
-				t.Errorf("%d lines: %s", n, said)
-			}
-			if c.mend == "" {
-				return
-			}
-			operate(t, operator, c.mend)
-			within(t, "the hub to follow", func() bool { return ear.times() > 0 })
-			add(t, log, "a", text("1"))
-			within(t, "the event", func() bool { return ear.count() > 0 })
-			if page := read(t, log, "a", everything); len(page.Events) != 1 {
-				t.Errorf("of what was refused something is there: %d events", len(page.Events))
-			}
-			if said := lines.String(); strings.Count(said, "following the Redis") != 1 || strings.Contains(said, "again\n") || log.Reconnects() != 0 {
-				t.Errorf("%d reconnects: %s", log.Reconnects(), said)
-			}
-		})
+	for _, c := range redisRefusals {
+		t.Run(c.name, func(t *testing.T) { testRedisRefusal(t, c) })
 	}
+}
+
+func testRedisRefusal(t *testing.T, c redisRefusal) {
+	server := streamstest.StartRedis(t, c.args...)
+	operator := plainClient(t, server)
+	if slices.Contains(c.args, "--requirepass") {
+		operator.Options().Password = "right"
+	}
+	operate(t, operator, cmp.Or(c.do, "PING"))
+	var lines hubtest.Output
+	log := openRedisWith(t, streams.RedisOptions{
+		URL:    "redis://" + c.user + server.Addr + c.db,
+		Logger: slog.New(slog.NewTextHandler(&lines, nil)),
+	})
+	ear := listenAnyway(t, log, "a")
+	for range 3 {
+		for name, err := range calls(t.Context(), log) {
+			wantRefusal(t, name, err, server, c.says)
+		}
+	}
+	within(t, "who subscribes to be told", func() bool {
+		select {
+		case <-log.Away():
+			return true
+		default:
+			return false
+		}
+	})
+	said := lines.String()
+	if n := strings.Count(said, "the Redis cannot be followed; trying again"); n != 1 || strings.Contains(said, "lost") || strings.Contains(said, "following") || !strings.Contains(said, c.says) || strings.Contains(said, "s3cret") {
+		t.Errorf("%d lines: %s", n, said)
+	}
+	if c.mend == "" {
+		return
+	}
+	operate(t, operator, c.mend)
+	within(t, "the hub to follow", func() bool { return ear.times() > 0 })
+	add(t, log, "a", text("1"))
+	within(t, "the event", func() bool { return ear.count() > 0 })
+	if page := read(t, log, "a", everything); len(page.Events) != 1 {
+		t.Errorf("of what was refused something is there: %d events", len(page.Events))
+	}
+	if said := lines.String(); strings.Count(said, "following the Redis") != 1 || strings.Contains(said, "again\n") || log.Reconnects() != 0 {
+		t.Errorf("%d reconnects: %s", log.Reconnects(), said)
+	}
+}
+
+// laterRefusal is a way in which a server refuses a hub that it has served.
+type laterRefusal struct {
+	name, says string
+	args       []string
+	begin, end func(t *testing.T, operator *redis.Client)
+	reads      bool // still possible
+}
+
+var laterRefusals = []laterRefusal{
+	{"full", "is full: its maxmemory is reached", nil, config("maxmemory 1"), config("maxmemory 0"), true},
+	{"too few replicas", "takes no writes, for too few of its replicas are there", nil, config("min-replicas-to-write 1"), config("min-replicas-to-write 0"), true},
+	{"a replica", "is a replica and takes no writes", nil, func(t *testing.T, operator *redis.Client) {
+		operate(t, operator, "REPLICAOF 127.0.0.1 1")
+	}, func(t *testing.T, operator *redis.Client) { operate(t, operator, "REPLICAOF NO ONE") }, false},
+	{"a replica without its master", "is a replica", nil, func(t *testing.T, operator *redis.Client) {
+		operate(t, operator, "CONFIG SET replica-serve-stale-data no")
+		operate(t, operator, "REPLICAOF 127.0.0.1 1")
+	}, func(t *testing.T, operator *redis.Client) { operate(t, operator, "REPLICAOF NO ONE") }, false},
+	{"a disk that cannot be saved to", "takes no writes, for it cannot save to its disk", []string{"--save", "3600 1000000", "--enable-protected-configs", "yes"}, func(t *testing.T, operator *redis.Client) {
+		operate(t, operator, "CONFIG SET dbfilename "+strings.Repeat("x", 300))
+		operate(t, operator, "BGSAVE")
+		within(t, "the save to fail", func() bool {
+			return strings.Contains(operator.Info(t.Context(), "persistence").Val(), "rdb_last_bgsave_status:err")
+		})
+	}, config("stop-writes-on-bgsave-error no"), true},
+	{"busy", "is busy with somebody's script", nil, func(t *testing.T, operator *redis.Client) {
+		operate(t, operator, "CONFIG SET busy-reply-threshold 1")
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			operator.Eval(context.Background(), "while true do end", nil)
+		}()
+		t.Cleanup(func() { <-done })
+		within(t, "the server to be busy", func() bool {
+			err := operator.Ping(t.Context()).Err()
+			return err != nil && strings.HasPrefix(err.Error(), "BUSY")
+		})
+	}, func(t *testing.T, operator *redis.Client) { operate(t, operator, "SCRIPT KILL") }, false},
 }
 
 // TestRedisRefusesLater: the same of a server that has served the hub.
 func TestRedisRefusesLater(t *testing.T) {
-	for _, c := range []struct {
-		name, says string
-		args       []string
-		begin, end func(t *testing.T, operator *redis.Client)
-		reads      bool // still possible
-	}{
-		{"full", "is full: its maxmemory is reached", nil, config("maxmemory 1"), config("maxmemory 0"), true},
-		{"too few replicas", "takes no writes, for too few of its replicas are there", nil, config("min-replicas-to-write 1"), config("min-replicas-to-write 0"), true},
-		{"a replica", "is a replica and takes no writes", nil, func(t *testing.T, operator *redis.Client) {
-			operate(t, operator, "REPLICAOF 127.0.0.1 1")
-		}, func(t *testing.T, operator *redis.Client) { operate(t, operator, "REPLICAOF NO ONE") }, false},
-		{"a replica without its master", "is a replica", nil, func(t *testing.T, operator *redis.Client) {
-			operate(t, operator, "CONFIG SET replica-serve-stale-data no")
-			operate(t, operator, "REPLICAOF 127.0.0.1 1")
-		}, func(t *testing.T, operator *redis.Client) { operate(t, operator, "REPLICAOF NO ONE") }, false},
-		{"a disk that cannot be saved to", "takes no writes, for it cannot save to its disk", []string{"--save", "3600 1000000", "--enable-protected-configs", "yes"}, func(t *testing.T, operator *redis.Client) {
-			operate(t, operator, "CONFIG SET dbfilename "+strings.Repeat("x", 300))
-			operate(t, operator, "BGSAVE")
-			within(t, "the save to fail", func() bool {
-				return strings.Contains(operator.Info(t.Context(), "persistence").Val(), "rdb_last_bgsave_status:err")
-			})
-		}, config("stop-writes-on-bgsave-error no"), true},
-		{"busy", "is busy with somebody's script", nil, func(t *testing.T, operator *redis.Client) {
-			operate(t, operator, "CONFIG SET busy-reply-threshold 1")
-			done := make(chan struct{})
-			go func() {
-				defer close(done)
-				operator.Eval(context.Background(), "while true do end", nil)
-			}()
-			t.Cleanup(func() { <-done })
-			within(t, "the server to be busy", func() bool {
-				err := operator.Ping(t.Context()).Err()
-				return err != nil && strings.HasPrefix(err.Error(), "BUSY")
-			})
-		}, func(t *testing.T, operator *redis.Client) { operate(t, operator, "SCRIPT KILL") }, false},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			server := streamstest.StartRedis(t, c.args...)
-			log, operator := openRedis(t, server), plainClient(t, server)
-			add(t, log, "a", text("before"))
-			c.begin(t, operator)
-			for name, err := range calls(t.Context(), log) {
-				reads := name == "heads" || name == "range" || name == "record"
-				if reads && (c.reads || err == nil) { // a stale record is as good as none
-					if err != nil {
-						t.Errorf("%s: %v", name, err)
-					}
-					continue
-				}
-				wantRefusal(t, name, err, server, c.says)
+	for _, c := range laterRefusals {
+		t.Run(c.name, func(t *testing.T) { testLaterRefusal(t, c) })
+	}
+}
+
+func testLaterRefusal(t *testing.T, c laterRefusal) {
+	server := streamstest.StartRedis(t, c.args...)
+	log, operator := openRedis(t, server), plainClient(t, server)
+	add(t, log, "a", text("before"))
+	c.begin(t, operator)
+	for name, err := range calls(t.Context(), log) {
+		reads := name == "heads" || name == "range" || name == "record"
+		if reads && (c.reads || err == nil) { // a stale record is as good as none
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
 			}
-			c.end(t, operator)
-			within(t, "writes", func() bool {
-				_, err := log.Append(t.Context(), "b", aDay, []streams.Draft{text("x")})
-				return err == nil
-			})
-			if page := read(t, log, "a", everything); len(page.Events) > 1 {
-				t.Errorf("of what was refused something is there: %d events", len(page.Events))
-			}
-		})
+			continue
+		}
+		wantRefusal(t, name, err, server, c.says)
+	}
+	c.end(t, operator)
+	within(t, "writes", func() bool {
+		_, err := log.Append(t.Context(), "b", aDay, []streams.Draft{text("x")})
+		return err == nil
+	})
+	if page := read(t, log, "a", everything); len(page.Events) > 1 {
+		t.Errorf("of what was refused something is there: %d events", len(page.Events))
 	}
 }
 
