@@ -53,7 +53,8 @@ script: packages
 
 # What go test would vet again check has vetted, with more.
 race: packages check
-	$(call step,go test -race,go test -race -vet=off -timeout 9m ./...)
+	$(call step,the program with -race,go build -race -o bin/race/runnel .)
+	$(call step,go test -race,HUBTEST_PROGRAM=$(CURDIR)/bin/race/runnel go test -race -vet=off -timeout 9m ./...)
 
 build:
 	go build -buildvcs=auto -o bin/runnel .

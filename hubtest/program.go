@@ -2,7 +2,6 @@ package hubtest
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -21,13 +20,11 @@ var Program string
 const raceOptions = "GORACE=atexit_sleep_ms=100"
 
 // Main builds the program with the race detector, or takes the one that the
-// flag -program names, and runs the tests. At the end, which is for what a
-// folder's tests share, no goroutine may be left. It returns the exit code.
+// environment's HUBTEST_PROGRAM names, which several folders then share, and
+// runs the tests. At the end, which is for what a folder's tests share, no
+// goroutine may be left. It returns the exit code.
 func Main(m *testing.M, end func()) int {
-	built := flag.String("program", "", "test this program instead of building one")
-	flag.Parse()
-	Program = *built
-	if Program == "" {
+	if Program = os.Getenv("HUBTEST_PROGRAM"); Program == "" {
 		dir, err := os.MkdirTemp("", "runnel-")
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
