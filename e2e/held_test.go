@@ -46,7 +46,7 @@ func TestAttacksHoldLittle(t *testing.T) {
 			}
 			attack(a)
 			most := 0
-			for until := time.Now().Add(4 * time.Second); time.Now().Before(until); time.Sleep(50 * time.Millisecond) {
+			for until := time.Now().Add(2 * time.Second); time.Now().Before(until); time.Sleep(50 * time.Millisecond) {
 				most = max(most, a.resident())
 			}
 			t.Logf("%d MiB", most>>20)
