@@ -16,10 +16,12 @@ type Config struct {
 	Listen string `group:"listen" default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Where to listen (${default}). PORT in the environment means all interfaces on that port."`
 	// Metrics and pprof tell about users; they are for another address, or
 	// behind an admin token.
-	AdminListen string   `group:"listen" placeholder:"ADDRESS" help:"Where to serve health, metrics and pprof without a token, such as 127.0.0.1:9090."`
-	TLSCert     string   `group:"listen" name:"tls-cert" placeholder:"FILE" help:"Certificate chain (PEM); read again when it changes. Turns on TLS and HTTP/2."`
-	TLSKey      string   `group:"listen" name:"tls-key" placeholder:"FILE" help:"Its private key (PEM)."`
-	TrustProxy  prefixes `group:"listen" sep:"none" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For counts, such as 10.0.0.0/8. Repeatable."`
+	AdminListen string `group:"listen" placeholder:"ADDRESS" help:"Where to serve health, metrics and pprof without a token, such as 127.0.0.1:9090."`
+	// Any page that an operator opens could reach it by a name of its own.
+	AdminHost  list     `group:"listen" sep:"none" placeholder:"NAME" help:"What scrapers and operators call that address by, beside its IP address, such as runnel. Repeatable."`
+	TLSCert    string   `group:"listen" name:"tls-cert" placeholder:"FILE" help:"Certificate chain (PEM); read again when it changes. Turns on TLS and HTTP/2."`
+	TLSKey     string   `group:"listen" name:"tls-key" placeholder:"FILE" help:"Its private key (PEM)."`
+	TrustProxy prefixes `group:"listen" sep:"none" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For counts, such as 10.0.0.0/8. Repeatable."`
 
 	// Memory needs nothing installed; clients are told when a restart lost history.
 	Store string `group:"store" default:"memory:" placeholder:"STORE" help:"Where events are kept: memory: (default), bolt:FILE, redis://HOST, rediss://HOST or redis+unix:///PATH. REDIS_URL in the environment counts too."`

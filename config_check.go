@@ -37,6 +37,7 @@ func (c *Config) check() error {
 	return cmp.Or(
 		checkAddress("--listen", c.Listen),
 		checkAddress("--admin-listen", c.AdminListen),
+		c.checkAdminHosts(),
 		c.checkTLS(),
 		checkStore(c.Store),
 		c.checkReplicas(),
@@ -44,6 +45,18 @@ func (c *Config) check() error {
 		c.checkAuth(),
 		c.checkDemo(),
 	)
+}
+
+func (c *Config) checkAdminHosts() error {
+	for _, name := range c.AdminHost {
+		if name == "" || strings.ContainsAny(name, ":/* ") {
+			return fmt.Errorf("--admin-host: %q is no name of a host; write it without scheme and port, such as runnel", name)
+		}
+	}
+	if len(c.AdminHost) > 0 && c.AdminListen == "" {
+		return errors.New("--admin-host is what --admin-listen is called by, and that is not set")
+	}
+	return nil
 }
 
 func checkAddress(flag, address string) error {

@@ -174,6 +174,8 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"--listen", "8080"}, "", `--listen: "8080" is no address; write host:port`},
 		{[]string{"--listen", "127.0.0.1:99999"}, "", `is no address`},
 		{[]string{"--admin-listen", "x"}, "", `--admin-listen: "x" is no address`},
+		{[]string{"--admin-listen", "127.0.0.1:9090", "--admin-host", "http://runnel"}, "", `--admin-host: "http://runnel" is no name of a host`},
+		{[]string{"--admin-host", "runnel"}, "", `--admin-host is what --admin-listen is called by`},
 		{nil, "PORT=http", `PORT: "http" is no port`},
 		{nil, "PORT=65536", `PORT: "65536" is no port`},
 		{[]string{"--drain", "10"}, "", `--drain: "10" is no duration; write a number and a unit, such as 10s`},

@@ -82,7 +82,7 @@ func (n *node) serverConfig(cfg *Config) server.Config {
 		Limits: limits, TrustProxy: cfg.TrustProxy, Pace: server.Pace{Heartbeat: cfg.Heartbeat, Ping: cfg.Ping, Silence: cfg.Silence}, Drain: cfg.Drain,
 		CompressFrom: int(cfg.CompressFrom),
 		TLSCert:      cfg.TLSCert, TLSKey: cfg.TLSKey,
-		AdminListen: cfg.AdminListen, Reconnects: n.store.reconnects,
+		AdminListen: cfg.AdminListen, AdminHosts: cfg.AdminHost, Reconnects: n.store.reconnects,
 	}
 	c.Page = n.pages(cfg)
 	return c

@@ -3,6 +3,7 @@ package auth
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -39,14 +40,16 @@ var demoRule = openly{
 
 // CheckWithoutToken is the rule of an address that needs no token because only
 // operators reach it: their browsers do, too, with any page that is open in them.
-// So Host is an IP address, localhost or name, which is what the operator calls
-// the address by ("" for none). A page comes from there or from localhost. The
+// So Host is an IP address, localhost or one of names, which are what the
+// operator calls the address by. A page comes from there or from localhost. The
 // error is [ErrOrigin].
-func CheckWithoutToken(r *http.Request, name string) error {
-	name = strings.ToLower(name)
+func CheckWithoutToken(r *http.Request, names []string) error {
+	named := func(host string) bool {
+		return slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, host) })
+	}
 	return openly{
-		also: func(host string) bool { return host == name || addrOf(host).IsValid() },
-		host: "without a token this address answers to its IP address, to localhost and to the name it was configured with only",
+		also: func(host string) bool { return named(host) || addrOf(host).IsValid() },
+		host: "without a token this address answers to its IP address, to localhost and to names given with --admin-listen and --admin-host only",
 		page: "without a token this address answers its own pages and those from localhost only",
 	}.check(r)
 }

@@ -7,38 +7,50 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"runnel/streams"
 )
 
 // healthz answers as long as the process does.
-func (s *Server) healthz(c echo.Context) error {
-	return answer(c, http.StatusOK, s.appendHealth(nil, "alive", ""))
+func (s *Server) healthz(c echo.Context, operator bool) error {
+	return s.answerHealth(c, operator, http.StatusOK, "alive", "")
 }
 
 // readyz answers 200 while this node may be sent clients: the log carried an
 // event through append and follow just now, and the node is not draining.
-func (s *Server) readyz(c echo.Context) error {
+func (s *Server) readyz(c echo.Context, operator bool) error {
 	if s.draining() {
-		return answer(c, http.StatusServiceUnavailable, s.appendHealth(nil, "draining", "the node is shutting down"))
+		return s.answerHealth(c, operator, http.StatusServiceUnavailable, "draining", "the node is shutting down")
 	}
-	if err := s.broker.Ready(); err != nil {
-		return answer(c, http.StatusServiceUnavailable, s.appendHealth(nil, "unavailable", err.Error()))
+	err := s.broker.Ready()
+	if err == nil {
+		return s.answerHealth(c, operator, http.StatusOK, "ready", "")
 	}
-	return answer(c, http.StatusOK, s.appendHealth(nil, "ready", ""))
+	cause := describe(streams.ErrUnavailable).message
+	if operator {
+		cause = err.Error()
+	}
+	return s.answerHealth(c, operator, http.StatusServiceUnavailable, "unavailable", cause)
 }
 
-// appendHealth appends {"status","cause","version","node","store","uptime" in
-// seconds,"connections"}, without a cause where there is none.
-func (s *Server) appendHealth(b []byte, status, cause string) []byte {
-	b = appendJSONString(append(b, `{"status":`...), status)
+// answerHealth answers with {"status","cause","version","node","store","uptime"
+// in seconds,"connections"}, without a cause where there is none. Where the
+// store is, and what is wrong there, is for operators.
+func (s *Server) answerHealth(c echo.Context, operator bool, status int, word, cause string) error {
+	store := s.store
+	if !operator {
+		store, _, _ = strings.Cut(store, ":")
+	}
+	b := appendJSONString([]byte(`{"status":`), word)
 	if cause != "" {
 		b = appendJSONString(append(b, `,"cause":`...), cause)
 	}
 	b = appendJSONString(append(b, `,"version":`...), s.version)
 	b = appendJSONString(append(b, `,"node":`...), s.node)
-	b = appendJSONString(append(b, `,"store":`...), s.store)
+	b = appendJSONString(append(b, `,"store":`...), store)
 	b = strconv.AppendInt(append(b, `,"uptime":`...), int64(s.uptime()/time.Second), 10)
 	b = strconv.AppendInt(append(b, `,"connections":`...), int64(s.admissions.count()), 10)
-	return append(b, '}')
+	return answer(c, status, append(b, '}'))
 }
 
 // home is GET /: browsers get the page, programs what runs here.

@@ -26,7 +26,7 @@ func TestHealth(t *testing.T) {
 	defer a.release()
 	decodeAll(t, n.send(request{method: "GET", path: "/healthz"}).body, &alive)
 	decodeAll(t, n.send(request{method: "GET", path: "/readyz"}).body, &ready)
-	if alive != (health{"alive", "", "v0.0.0-test", "n1", "memory:", alive.Uptime, 1}) || ready.Status != "ready" || ready.Connections != 1 {
+	if alive != (health{"alive", "", "v0.0.0-test", "n1", "memory", alive.Uptime, 1}) || ready.Status != "ready" || ready.Connections != 1 {
 		t.Errorf("%+v, %+v", alive, ready)
 	}
 	if r := n.send(request{method: "HEAD", path: "/readyz"}); r.StatusCode != http.StatusOK || r.body != "" {
@@ -44,8 +44,21 @@ func TestReadyNamesTheCause(t *testing.T) {
 		decodeAll(t, r.body, &got)
 		return r.StatusCode == http.StatusServiceUnavailable
 	})
-	if got.Status != "unavailable" || got.Cause == "" {
-		t.Errorf("%+v", got)
+	if got.Status != "unavailable" || got.Cause != "the log cannot be reached" {
+		t.Errorf("anybody is told %+v", got)
+	}
+	own := httptest.NewRequest("GET", "/readyz", nil)
+	own.Host = "127.0.0.1:9090"
+	w := httptest.NewRecorder()
+	n.AdminHandler().ServeHTTP(w, own)
+	for who, body := range map[string]string{
+		"an admin":          n.send(request{method: "GET", path: "/readyz", token: n.token(auth.Claims{Subject: "root", Admin: true})}).body,
+		"the admin address": w.Body.String(),
+	} {
+		got = health{}
+		if decodeAll(t, body, &got); got.Status != "unavailable" || got.Cause == "" || got.Cause == "the log cannot be reached" {
+			t.Errorf("%s is told %+v", who, got)
+		}
 	}
 	if r := n.send(request{method: "GET", path: "/healthz"}); r.StatusCode != http.StatusOK {
 		t.Errorf("not alive: %d", r.StatusCode)
@@ -123,7 +136,7 @@ func TestAdminSurface(t *testing.T) {
 	}
 	n.wantCode(n.send(request{method: "GET", path: "/debug/pprof/cmdline", token: admin}), http.StatusNotFound, codeNotFound)
 
-	elsewhere := startNode(t, func(c *Config, _ *auth.Config) { c.AdminListen = "hub.internal:9090" })
+	elsewhere := startNode(t, func(c *Config, _ *auth.Config) { c.AdminListen, c.AdminHosts = "hub.internal:9090", []string{"runnel"} })
 	elsewhere.wantCode(elsewhere.send(request{method: "GET", path: "/metrics", token: admin}), http.StatusNotFound, codeNotFound)
 	for _, path := range []string{"/metrics", "/healthz", "/debug/pprof/heap"} {
 		w := httptest.NewRecorder()
@@ -164,6 +177,9 @@ func refusesOtherPages(t *testing.T, n *node) {
 		{"/metrics", "[fd00::5]:9090", "", "", http.StatusOK},
 		{"/metrics", "localhost:9090", "http://localhost:3000", "", http.StatusOK},
 		{"/metrics", "Hub.internal:9090", "http://hub.internal:9090", "", http.StatusOK},
+		{"/metrics", "runnel:9090", "", "", http.StatusOK},
+		{"/metrics", "Runnel:9090", "http://runnel:9090", "", http.StatusOK},
+		{"/metrics", "runnel.example:9090", "", "", http.StatusForbidden},
 		{"/metrics", "rebound.example:9090", "", "", http.StatusForbidden},
 		{"/channels", "rebound.example:9090", "", "", http.StatusForbidden},
 		{"/node", "rebound.example:9090", "", "", http.StatusForbidden},

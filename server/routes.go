@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/pprof"
 	"runtime/debug"
@@ -29,7 +28,7 @@ func (s *Server) routes() *echo.Echo {
 	e.GET("/ws", s.websocket)
 	e.POST("/tickets", s.asUser(s.issueTicket))
 	getAndHead(e, "/", s.home)
-	healthRoutes(e, s)
+	healthRoutes(e, s, s.requireAdmin)
 	nodeRoutes(e, s, s.adminOnly)
 	if s.adminListen == "" {
 		adminRoutes(e, s, s.adminOnly)
@@ -42,7 +41,7 @@ func (s *Server) routes() *echo.Echo {
 func (s *Server) adminSurface() *echo.Echo {
 	e := s.newEcho()
 	e.Pre(orNearest(e, nil))
-	healthRoutes(e, s) // they tell nothing, and probes send any Host
+	healthRoutes(e, s, s.requireOperator) // probes send any Host
 	getAndHead(e, "/", s.about, s.operatorsOnly)
 	nodeRoutes(e, s, s.operatorsOnly)
 	adminRoutes(e, s, s.operatorsOnly)
@@ -61,9 +60,10 @@ func (s *Server) newEcho() *echo.Echo {
 	return e
 }
 
-func healthRoutes(e *echo.Echo, s *Server) {
-	getAndHead(e, "/healthz", s.healthz)
-	getAndHead(e, "/readyz", s.readyz)
+// healthRoutes answer everybody, and operators more: those whose requests pass.
+func healthRoutes(e *echo.Echo, s *Server, pass func(*http.Request) error) {
+	getAndHead(e, "/healthz", func(c echo.Context) error { return s.healthz(c, pass(c.Request()) == nil) })
+	getAndHead(e, "/readyz", func(c echo.Context) error { return s.readyz(c, pass(c.Request()) == nil) })
 }
 
 // adminRoutes leaves out pprof's cmdline: a command line may hold keys.
@@ -81,13 +81,16 @@ func adminRoutes(e *echo.Echo, s *Server, m ...echo.MiddlewareFunc) {
 
 // operatorsOnly keeps pages of others from an address that asks for no token.
 func (s *Server) operatorsOnly(next echo.HandlerFunc) echo.HandlerFunc {
-	name, _, _ := net.SplitHostPort(s.adminListen)
 	return func(c echo.Context) error {
-		if err := auth.CheckWithoutToken(c.Request(), name); err != nil {
+		if err := s.requireOperator(c.Request()); err != nil {
 			return err
 		}
 		return next(c)
 	}
+}
+
+func (s *Server) requireOperator(r *http.Request) error {
+	return auth.CheckWithoutToken(r, s.adminNames)
 }
 
 // maxProfile is how long a profile may be: each holds a connection, and a trace

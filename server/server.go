@@ -7,6 +7,7 @@ package server
 import (
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
 	"os"
@@ -45,6 +46,9 @@ type Config struct {
 	// AdminListen is the address on which AdminHandler is served, with metrics
 	// and pprof. "": an admin token opens them on the public surface.
 	AdminListen string
+	// AdminHosts are names that requests to it may have as their Host, beside
+	// the one in AdminListen, IP addresses and localhost.
+	AdminHosts []string
 
 	// Page answers for what it has, whatever the method; nil: GET / gives name
 	// and version.
@@ -75,6 +79,7 @@ type Server struct {
 	drainOver   time.Duration
 	page        Page
 	adminListen string
+	adminNames  []string // what requests to it may have as their Host
 	reconnects  func() uint64
 	certificate *certificate // nil without TLS
 	deflate     *wsDeflate   // nil: never
@@ -107,7 +112,7 @@ func New(c Config) (*Server, error) {
 		broker: c.Broker, verifier: c.Verifier, log: c.Logger,
 		node: c.Node, version: c.Version, store: c.Store, started: time.Now(),
 		limits: c.Limits, drainOver: c.Drain, page: c.Page,
-		adminListen: c.AdminListen, reconnects: c.Reconnects,
+		adminListen: c.AdminListen, adminNames: adminNames(&c), reconnects: c.Reconnects,
 		admissions: newAdmissions(c.Limits), requests: newRequests(c.Limits),
 		outages: rate.Sometimes{Interval: time.Second}, shortages: rate.Sometimes{Interval: time.Minute},
 	}
@@ -153,6 +158,11 @@ func (c *Config) setDefaults() error {
 		c.Limits.Connections = connectionsFor(c.Limits.Files)
 	}
 	return c.Limits.check()
+}
+
+func adminNames(c *Config) []string {
+	name, _, _ := net.SplitHostPort(c.AdminListen)
+	return append([]string{name}, c.AdminHosts...)
 }
 
 func (s *Server) warnForwarded(peer netip.Addr) {
