@@ -137,9 +137,19 @@ func explain(err error, parser *kong.Kong, args []string) error {
 		names = append(names, command.Name)
 	}
 	if slices.Contains(names, args[0]) {
-		return err
+		return explainNegative(err, args)
 	}
 	return fmt.Errorf("%q is no command%s", args[0], suggestion(args[0], names))
+}
+
+// explainNegative: an argument that begins with "-" looks like a flag.
+func explainNegative(err error, args []string) error {
+	for i, arg := range args {
+		if negative(arg) && !slices.Contains(args[:i], "--") && strings.Contains(err.Error(), "unknown flag "+arg[:2]) {
+			return fmt.Errorf("%s looks like a flag; write -- before it: %s … -- %s", arg, args[0], arg)
+		}
+	}
+	return err
 }
 
 // allFlags are the names of the flags of all commands.
@@ -158,14 +168,17 @@ func allFlags(n *kong.Node) (names []string) {
 func joinNegatives(args []string, n *kong.Node) []string {
 	var joined []string
 	for i, arg := range args {
-		negative := len(arg) > 1 && arg[0] == '-' && '0' <= arg[1] && arg[1] <= '9'
-		if negative && i > 0 && takesValue(args[i-1], n) {
+		if negative(arg) && i > 0 && takesValue(args[i-1], n) {
 			joined[len(joined)-1] += "=" + arg
 		} else {
 			joined = append(joined, arg)
 		}
 	}
 	return joined
+}
+
+func negative(arg string) bool {
+	return len(arg) > 1 && arg[0] == '-' && '0' <= arg[1] && arg[1] <= '9'
 }
 
 func takesValue(arg string, n *kong.Node) bool {

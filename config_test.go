@@ -214,6 +214,7 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"--log-level", "loud"}, "", `--log-level must be one of "debug","info","warn","error"`},
 		{[]string{"--lisen", ":1"}, "", `unknown flag --lisen, did you mean "--listen"`},
 		{[]string{"publis", "c"}, "", `"publis" is no command; perhaps publish`},
+		{[]string{"publish", "temp", "-5"}, "", `-5 looks like a flag; write -- before it: publish … -- -5`},
 		{[]string{"serve", "now"}, "", `unexpected argument now`},
 		{[]string{"--config", "/nowhere.yaml"}, "", `--config: open /nowhere.yaml`},
 		{yaml("listen: 127.0.0.1:1\nmax-connections: 5\n"), "", `runnel.yaml:2: there is no setting "max-connections"; perhaps max_connections`},

@@ -6,7 +6,10 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // notes is a log for people at a terminal: what happened, what about it in
@@ -23,7 +26,7 @@ func (n *notes) Enabled(_ context.Context, level slog.Level) bool { return level
 func (n *notes) Handle(_ context.Context, r slog.Record) error {
 	about, cause := []string{}, ""
 	note := func(a slog.Attr) bool {
-		switch text := a.Value.String(); {
+		switch text := shown(a.Value.String()); {
 		case a.Key == "cause":
 			cause = ": " + text
 		case text != "":
@@ -41,6 +44,15 @@ func (n *notes) Handle(_ context.Context, r slog.Record) error {
 	}
 	_, err := fmt.Fprintln(n.out, line+cause)
 	return err
+}
+
+// shown is text as a terminal may get it: what it has from a server could move
+// the cursor or rewrite what stands there.
+func shown(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }) {
+		return strconv.Quote(text)
+	}
+	return text
 }
 
 // WithAttrs implements [slog.Handler].

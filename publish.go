@@ -81,7 +81,7 @@ func (p *publishCommand) check() error {
 // asJSON reports whether <data> is published as JSON: asked for, or an object or
 // array and not asked for as text. A number or a word in quotes may well be text.
 func (p *publishCommand) asJSON() bool {
-	data := strings.TrimSpace(*p.Data)
+	data := strings.TrimLeft(*p.Data, " \t\r\n") // other white space is none in JSON
 	return p.JSON || !p.Text && (strings.HasPrefix(data, "{") || strings.HasPrefix(data, "[")) && json.Valid([]byte(data))
 }
 

@@ -117,6 +117,8 @@ func TestPublishForm(t *testing.T) {
 	}{
 		{`{"id":17}`, "", "application/json"},
 		{" [1, 2]\n", "", "application/json"},
+		{"\u00a0[1]\v", "", "text/plain"}, // white space that is none in JSON
+		{"[1]\u00a0", "", "text/plain"},
 		{"Hello", "", "text/plain"},
 		{"17", "", "text/plain"},
 		{`"quoted"`, "", "text/plain"},

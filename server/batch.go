@@ -33,13 +33,14 @@ func (s *Server) publishItems(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	switch query.Get("stream") {
-	case "", "false":
-		return s.asUser(s.publishBatch)(c)
-	case "true":
+	stream, err := readFlag(query, "stream")
+	switch {
+	case err != nil:
+		return err
+	case stream:
 		return s.publishStream(c)
 	}
-	return badRequest(`stream is "true" or "false"`)
+	return s.asUser(s.publishBatch)(c)
 }
 
 // publishBatch publishes many items, for many channels, one result each. A bad

@@ -2,17 +2,10 @@ package server
 
 import (
 	"context"
-	"net/url"
-	"strconv"
 
 	"github.com/labstack/echo/v4"
 
 	"runnel/streams"
-)
-
-const (
-	defaultChannels = 100
-	maxChannels     = 1000
 )
 
 // channelJSON is a channel in the list of those that the node follows.
@@ -44,16 +37,17 @@ func (s *Server) listChannels(c echo.Context) error {
 		return err
 	}
 	asked := streams.Listing{Prefix: query.Get("prefix"), After: query.Get("after")}
-	if asked.Limit, err = channelLimit(query); err != nil {
+	if asked.Limit, err = readLimit(query); err != nil {
 		return err
 	}
-	switch query.Get("stored") {
-	case "true":
+	stored, err := readFlag(query, "stored")
+	switch {
+	case err != nil:
+		return err
+	case stored:
 		return s.listStored(c, asked)
-	case "", "false":
-		return s.listFollowed(c, asked)
 	}
-	return badRequest(`stored is "true" or "false"`)
+	return s.listFollowed(c, asked)
 }
 
 func (s *Server) listFollowed(c echo.Context, asked streams.Listing) error {
@@ -84,16 +78,4 @@ func (s *Server) listStored(c echo.Context, asked streams.Listing) error {
 		list.Next = &page.Next
 	}
 	return answerJSON(c, list)
-}
-
-func channelLimit(query url.Values) (int, error) {
-	text := query.Get("limit")
-	if text == "" {
-		return defaultChannels, nil
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > maxChannels {
-		return 0, badRequest("limit is a number from 1 to %d", maxChannels)
-	}
-	return n, nil
 }

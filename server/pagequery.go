@@ -30,15 +30,8 @@ type pageQuery struct {
 
 // readPageQuery reads limit=, before= and wait=.
 func readPageQuery(query url.Values) (q pageQuery, err error) {
-	q.limit = defaultPage
-	if limit := query.Get("limit"); limit != "" {
-		n, err := strconv.Atoi(limit)
-		if err != nil {
-			return q, badLimit
-		}
-		if q.limit, err = checkLimit(n); err != nil {
-			return q, err
-		}
+	if q.limit, err = readLimit(query); err != nil {
+		return q, err
 	}
 	if before := query.Get("before"); before != "" {
 		if q.before, err = streams.ParseID(before); err != nil {
@@ -52,6 +45,19 @@ func readPageQuery(query url.Values) (q pageQuery, err error) {
 		q.wait = min(q.wait, maxPoll)
 	}
 	return q, nil
+}
+
+// readLimit reads limit=, of pages of any kind.
+func readLimit(query url.Values) (int, error) {
+	text := query.Get("limit")
+	if text == "" {
+		return defaultPage, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, badLimit
+	}
+	return checkLimit(n)
 }
 
 var badLimit = badRequest("limit is a number from 1 to %d", maxPage)

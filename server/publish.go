@@ -92,14 +92,8 @@ func (p *publication) readQuery(r *http.Request) error {
 		return err
 	}
 	p.event, p.exclude = query.Get("event"), query.Get("exclude")
-	switch query.Get("ephemeral") {
-	case "", "false":
-	case "true":
-		p.ephemeral = true
-	default:
-		return badRequest(`ephemeral is "true" or "false"`)
-	}
-	return nil
+	p.ephemeral, err = readFlag(query, "ephemeral")
+	return err
 }
 
 // idempotencyKey returns the header's value. Two of them, or an empty one,

@@ -71,6 +71,17 @@ func readQuery(r *http.Request) (url.Values, error) {
 	return query, nil
 }
 
+// readFlag reads a parameter that is "true" or "false", which is what none means.
+func readFlag(query url.Values, name string) (bool, error) {
+	switch query.Get(name) {
+	case "", "false":
+		return false, nil
+	case "true":
+		return true, nil
+	}
+	return false, badRequest(`%s is "true" or "false"`, name)
+}
+
 // readPair reads one parameter. The names that mean last_event_id become it.
 func readPair(pair string) (name, value string, err error) {
 	escaped, text, _ := strings.Cut(pair, "=")

@@ -56,7 +56,7 @@ func TestParametersAreKnown(t *testing.T) {
 
 var pastReadQuery = []string{"Query", "QueryParam", "QueryParams", "FormValue", "FormParams", "ParseForm", "ParseQuery"}
 
-// queried finds query.Get("name") and query["name"].
+// queried finds query.Get("name"), query["name"] and readFlag(query, "name").
 func queried(n ast.Node) (name string, ok bool) {
 	var of, argument ast.Expr
 	switch n := n.(type) {
@@ -65,6 +65,9 @@ func queried(n ast.Node) (name string, ok bool) {
 	case *ast.CallExpr:
 		if get, is := n.Fun.(*ast.SelectorExpr); is && get.Sel.Name == "Get" && len(n.Args) == 1 {
 			of, argument = get.X, n.Args[0]
+		}
+		if f, is := n.Fun.(*ast.Ident); is && f.Name == "readFlag" {
+			of, argument = n.Args[0], n.Args[1]
 		}
 	}
 	literal, isText := argument.(*ast.BasicLit)

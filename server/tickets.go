@@ -16,7 +16,7 @@ const maxTicketRequest = 8 << 10
 // issueTicket is POST /tickets: a token for a ticket that may stand in a URL.
 func (s *Server) issueTicket(c echo.Context, claims *auth.Claims) error {
 	if claims.APIKey {
-		return forbidden("an API key publishes; tickets are for the tokens of users")
+		return forbidden("tickets are for the tokens of users; a server with an API key sends it as bearer")
 	}
 	channels, err := s.readTicketRequest(c, claims)
 	if err != nil {
