@@ -144,9 +144,9 @@ func readStartAt(parameter string) func(*http.Request, string) {
 // TestWorkOnLongNames: nobody goes through a name that is longer than it may be.
 func TestWorkOnLongNames(t *testing.T) {
 	for name, read := range map[string]func(string){
-		"request ID":    func(v string) { goodRequestID(v) },
+		"request ID":    func(v string) { _ = goodRequestID(v) },
 		"connection ID": func(v string) { connectionBelongs(v, "u") },
-		"key":           func(v string) { goodKey(v) },
+		"key":           func(v string) { _ = goodKey(v) },
 		"type":          func(v string) { eventType(v) },
 		"channel":       func(v string) { maySubscribe(&auth.Claims{}, v) },
 	} {

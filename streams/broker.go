@@ -61,11 +61,9 @@ func NewBroker(o BrokerOptions) *Broker {
 // where they are and say nothing any more.
 func (b *Broker) Close() error {
 	b.cancel()
-	b.eachChannel(func(c *channel) {
-		// Whoever held the lock has started its reading, or never will.
-		c.mu.Lock()
-		defer c.mu.Unlock()
-	})
+	// Whoever held these locks has started its reading, or never will.
+	pass(&b.refreshes.mu)
+	b.eachChannel(func(c *channel) { pass(&c.mu) })
 	b.tasks.Wait()
 	b.eachChannel(func(c *channel) {
 		if c.stop != nil {
@@ -73,6 +71,12 @@ func (b *Broker) Close() error {
 		}
 	})
 	return nil
+}
+
+// pass waits for whoever holds the lock.
+func pass(mu *sync.Mutex) {
+	mu.Lock()
+	defer mu.Unlock()
 }
 
 // Publish appends drafts to a channel; see Log.Append for results and errors.

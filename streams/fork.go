@@ -50,18 +50,21 @@ func (f Fork) lost(p ID) bool {
 	return p.Less(f.First) || p.N <= f.Lost.N && !f.Lost.Less(p)
 }
 
-// forkOf returns the fork at which p was lost. Of several it is the first: who
-// goes on there passes over nothing. What is before the first event never was.
+// forkOf returns the fork at which p was lost. Of several that may be it is the
+// one whose highest lost ID is p, for a node had that, else the first: who goes
+// on there passes over nothing. What is before the first event never was.
 func (page *Page) forkOf(p ID) (Fork, bool) {
 	if len(page.Forks) == 0 || p.N == 0 || p.Less(page.Base) || page.shows(p) {
 		return Fork{}, false
 	}
-	for _, f := range page.Forks {
-		if f.lost(p) {
-			return f, true
-		}
+	i := slices.IndexFunc(page.Forks, func(f Fork) bool { return f.Lost == p })
+	if i < 0 {
+		i = slices.IndexFunc(page.Forks, func(f Fork) bool { return f.lost(p) })
 	}
-	return Fork{}, false
+	if i < 0 {
+		return Fork{}, false
+	}
+	return page.Forks[i], true
 }
 
 // forgot reports whether p, which is not to be seen, may have been lost at a

@@ -31,7 +31,7 @@ func (g *Gap) with(next *Gap, events []*Event) *Gap {
 	} else {
 		all.Missed += next.Missed
 	}
-	if all.Reason == Trimmed {
+	if all.Reason == Trimmed || all.Reason == Expired && next.Reason != Trimmed {
 		all.Reason = next.Reason
 	}
 	return &all

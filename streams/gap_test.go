@@ -6,6 +6,58 @@ import (
 	"time"
 )
 
+// Two gaps that are told as one keep what is worse: with a rollback nobody knows
+// how much is gone.
+func TestGapsAreToldAsOne(t *testing.T) {
+	for _, c := range []struct {
+		one, next, want Reason
+		missed          int64
+	}{
+		{Trimmed, Trimmed, Trimmed, 8}, {Trimmed, Expired, Expired, 8}, {Expired, Trimmed, Expired, 8},
+		{Trimmed, Rollback, Rollback, MissedUnknown}, {Expired, Rollback, Rollback, MissedUnknown}, {Expired, Unknown, Unknown, MissedUnknown},
+		{Rollback, Trimmed, Rollback, MissedUnknown}, {Rollback, Unknown, Rollback, MissedUnknown}, {Unknown, Expired, Unknown, MissedUnknown},
+	} {
+		gap := func(r Reason) *Gap {
+			if r == Rollback || r == Unknown {
+				return &Gap{Reason: r, Missed: MissedUnknown}
+			}
+			return &Gap{Reason: r, Missed: 4}
+		}
+		if all := gap(c.one).with(gap(c.next), nil); all.Reason != c.want || all.Missed != c.missed {
+			t.Errorf("%s and %s: %s, %d missed", c.one, c.next, all.Reason, all.Missed)
+		}
+	}
+}
+
+// TestForkOfSeveral: what a node saw the log lose was lost where it saw it,
+// whatever an earlier fork can have lost.
+func TestForkOfSeveral(t *testing.T) {
+	page := &Page{Head: Head{Last: ID{2000, 8}}, Forks: []Fork{
+		{Last: ID{500, 5}, First: ID{1500, 6}, Lost: ID{5000, 10}},
+		{Last: ID{1600, 7}, First: ID{2000, 8}, Lost: ID{1800, 9}},
+	}}
+	for p, want := range map[ID]uint64{{1800, 9}: 7, {5000, 10}: 5, {4000, 9}: 5, {1400, 7}: 5} {
+		if f, ok := page.forkOf(p); !ok || f.Last.N != want {
+			t.Errorf("%v was lost after number %d, %t; want %d", p, f.Last.N, ok, want)
+		}
+	}
+}
+
+// An event that comes while the broker closes starts nothing any more.
+func TestNothingIsReadAfterTheEnd(t *testing.T) {
+	log := NewMemory(0)
+	defer log.Close()
+	b := NewBroker(BrokerOptions{Log: log})
+	c := newChannel("a", b)
+	c.begin(ID{1, 0})
+	c.unfinished(&Fork{Last: ID{1, 0}})
+	b.Close()
+	c.Deliver(&Event{ID: ID{2, 1}, Prev: ID{1, 0}})
+	if b.refreshes.running > 0 {
+		t.Error("a tail is being read anew")
+	}
+}
+
 func TestAheadBecomesRollback(t *testing.T) {
 	inBubble(t, BrokerOptions{}, func(t *testing.T, b *Broker, _ *frail) {
 		last := publish(t, b, "1")[0]

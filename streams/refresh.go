@@ -23,7 +23,7 @@ func (b *Broker) refreshSoon(c *channel) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.due[c] = struct{}{}
-	if r.running < refreshAtOnce {
+	if r.running < refreshAtOnce && b.ctx.Err() == nil {
 		r.running++
 		b.tasks.Go(b.runRefreshes)
 	}
@@ -66,7 +66,7 @@ func (b *Broker) refresh(c *channel) error {
 		time.AfterFunc(aheadRetry, func() { b.check(c) })
 		return nil
 	}
-	if st.sawLoss() {
+	if st.sawLoss(from) {
 		if err := b.noteFork(ctx, c, from, st, page); err != nil {
 			return err
 		}

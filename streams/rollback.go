@@ -15,9 +15,10 @@ import (
 var errForkLost = fmt.Errorf("%w: it is just losing what it has", ErrUnavailable)
 
 // sawLoss reports whether the tail's newest event, which stands as st says by the
-// page read for what comes after it, may have been lost.
-func (st *standing) sawLoss() bool {
-	return st.ahead || st.gap != nil && st.gap.Reason != Unknown
+// page read for what comes after it, may have been lost at a place that is not
+// noted: where a clock is behind it may look as if it was at an earlier one.
+func (st *standing) sawLoss(newest ID) bool {
+	return st.ahead || st.gap != nil && st.gap.Reason != Unknown || st.fork != nil && st.fork.Lost != newest
 }
 
 // noteFork notes where the log lost the tail's newest event, which page, read
@@ -29,7 +30,7 @@ func (b *Broker) noteFork(ctx context.Context, c *channel, lost ID, st standing,
 		return nil
 	}
 	last, found := page.forkedFrom(past)
-	if !found && (st.ahead || st.gap.Reason == Rollback) {
+	if !found && (st.ahead || st.fork != nil || st.gap.Reason == Rollback) {
 		var err error
 		if last, found, err = b.lastCommon(ctx, c.name, past, page); err != nil {
 			return err
@@ -60,7 +61,7 @@ func (b *Broker) finishFork(ctx context.Context, c *channel) error {
 	if errors.Is(err, ErrUnavailable) || err == nil && noted.Last == f.Last && noted.First.IsZero() {
 		return err // it takes no writes for now, or the next event is to come
 	}
-	c.unfinished(nil)
+	c.finished(f)
 	return err
 }
 
@@ -126,6 +127,15 @@ func (c *channel) unfinished(f *Fork) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.fork = f
+}
+
+// finished forgets that fork, but none that was seen meanwhile.
+func (c *channel) finished(f *Fork) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.fork == f {
+		c.fork = nil
+	}
 }
 
 // toFinish returns the fork that is to be noted again, if something follows it
