@@ -18,7 +18,8 @@ import (
 // repeated with the same idempotency key until ctx ends, and no longer than
 // such a key lives once it is not known whether an attempt was successful: the
 // error is then ErrUnknownOutcome. Any other error of type *Error is the hub's
-// final answer; where ctx ended, the error has its cause and the last failure. One goroutine's publishes keep their order.
+// final answer; where ctx ended, the error has its cause and the last failure.
+// One goroutine's publishes keep their order.
 func (c *Client) Publish(ctx context.Context, channel string, e Event) (id string, err error) {
 	var answer struct {
 		ID *string `json:"id"`

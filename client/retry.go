@@ -67,7 +67,8 @@ func (c *Client) newRetrier() *retrier {
 }
 
 // next waits until the attempt may be repeated that was sent then and failed
-// with err, and tells log that it will be. It returns an error when it must not be, or when ctx ends.
+// with err, and tells log that it will be. It returns an error when it must not
+// be, or when ctx ends.
 func (r *retrier) next(ctx context.Context, log *slog.Logger, sent time.Time, err error) error {
 	r.attempts++
 	what := outcomeOf(err)

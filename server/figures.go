@@ -19,7 +19,7 @@ type Figures struct {
 	Draining      bool   `json:"draining"`
 	UptimeSeconds int    `json:"uptime_seconds"`
 
-	Connections   int   `json:"connections"` // feeds and waiting long-polls
+	Connections   int   `json:"connections"` // feeds, waiting long-polls and publish streams
 	SSE           int   `json:"sse"`
 	WebSocket     int   `json:"websocket"`
 	Poll          int   `json:"poll"`

@@ -22,7 +22,7 @@ func (v *conversation) authenticate(m *message) error {
 	}
 	v.claims = claims
 	v.feed.renew(claims)
-	if v.stillHolds() {
+	if v.stands() {
 		v.replyAuth(m.ref, claims)
 		v.dropForbidden()
 	}
@@ -38,7 +38,7 @@ func (v *conversation) firstToken(m *message, claims *auth.Claims) error {
 		return nil
 	}
 	v.claims = claims
-	if v.stillHolds() {
+	if v.stands() {
 		v.replyAuth(m.ref, claims)
 		v.begin()
 	}

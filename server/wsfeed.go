@@ -143,15 +143,15 @@ func (v *conversation) run(refusal error) {
 		v.close(refusal)
 	case v.claims == nil:
 		v.feed.awaitToken(v.server.limits.AuthWait, func() { v.close(errNoAuth) })
-	case v.stillHolds():
+	case v.stands():
 		v.begin()
 	}
 	v.listen()
 }
 
-// stillHolds closes the connection if its token was revoked since it was
+// stands closes the connection if its token was revoked since it was
 // looked at; one that is revoked later finds the feed.
-func (v *conversation) stillHolds() bool {
+func (v *conversation) stands() bool {
 	why := v.server.standing(v.claims)
 	if why != nil {
 		v.close(why)

@@ -74,8 +74,9 @@ type Pages struct {
 // Handler serves /runnel.js and its types, the page of operators at
 // "/operator", and in demo mode the demo page at "/", where it says the node's
 // name, and the firewall lab's at "/lab". With keys "/" says what runs there.
-// Any other path is 404, any method but GET and HEAD 405. The answers have an ETag and are revalidated on every use, so
-// that a new version shows at once; pages have a strict Content-Security-Policy.
+// Any other path is 404, any method but GET and HEAD 405. The answers have an
+// ETag and are revalidated on every use, so that a new version shows at once;
+// pages have a strict Content-Security-Policy.
 func Handler(node, version string, demo bool) *Pages { return &Pages{load(node, version, demo)} }
 
 // Has reports whether something is served at the path.
