@@ -127,7 +127,7 @@ func TestWorkOnPatterns(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			worktest.Linear(t, func(n int) string { return strings.Repeat(c.piece, n) }, func(s string) { p.glob(s) })
+			worktest.Linear(t, func(n int) string { return strings.Repeat(c.piece, n) }, func(s string) { _ = p.glob(s) })
 		})
 	}
 }
