@@ -15,7 +15,7 @@ func dialects(name string) (dialect, error) {
 	case "ws":
 		return socket{}, nil
 	case "ndjson":
-		return lines{}, nil
+		return &lines{}, nil
 	}
 	return nil, fmt.Errorf("%q is no way to publish; there are ws and ndjson", name)
 }
@@ -64,28 +64,31 @@ func (socket) answers(b []byte) (published, used int, err error) {
 }
 
 // lines publishes by lines of one long request, answered line by line.
-type lines struct{}
+type lines struct {
+	last byte // of the answer so far
+}
 
-func (lines) request(h *hub) []byte {
+func (*lines) request(h *hub) []byte {
 	return []byte("POST " + h.paths.batch + "?stream=true HTTP/1.1\r\nHost: " + h.paths.host + "\r\n" +
 		"Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n" + h.paths.publishHead + "\r\n")
 }
 
-func (lines) greeted(head []byte) bool { return bytes.HasPrefix(head, []byte("HTTP/1.1 200")) }
+func (*lines) greeted(head []byte) bool { return bytes.HasPrefix(head, []byte("HTTP/1.1 200")) }
 
-func (lines) event(b []byte, channel string, data []byte) []byte {
+func (*lines) event(b []byte, channel string, data []byte) []byte {
 	b = append(append(b, `{"channel":"`...), channel...)
 	b = append(append(b, `","data":`...), data...)
 	return append(b, "}\n"...)
 }
 
-func (lines) seal(b, events []byte) []byte {
+func (*lines) seal(b, events []byte) []byte {
 	b = strconv.AppendInt(b, int64(len(events)), 16)
 	return append(append(append(b, "\r\n"...), events...), "\r\n"...)
 }
 
-// answers counts in whole chunks; the hub ends each write with a line.
-func (lines) answers(b []byte) (published, used int, err error) {
+// answers counts lines that are not blank: one may go over from a chunk to the
+// next.
+func (l *lines) answers(b []byte) (published, used int, err error) {
 	for {
 		head, rest, ok := bytes.Cut(b[used:], []byte("\r\n"))
 		if !ok {
@@ -102,7 +105,12 @@ func (lines) answers(b []byte) (published, used int, err error) {
 		if bytes.Contains(text, []byte(`"error"`)) {
 			return 0, 0, fmt.Errorf("publishing failed: %.200s", text)
 		}
-		published += bytes.Count(text, []byte(`{"id":`))
+		for _, c := range text {
+			if c == '\n' && l.last == '}' {
+				published++
+			}
+			l.last = c
+		}
 		used += len(head) + 2 + int(size) + 2
 	}
 }
