@@ -51,11 +51,10 @@ script: packages
 	$(call step,node --test,node --test --test-reporter=spec web/test/*.test.mjs)
 	$(call step,tsc --strict,tsc -p web/test)
 
-# What go test would vet again check has vetted, with more. Tests wait more than
-# they work: three packages at a time keep two cores busy.
+# What go test would vet again check has vetted, with more.
 race: packages check
 	$(call step,the program with -race,go build -race -o bin/race/runnel .)
-	$(call step,go test -race,HUBTEST_PROGRAM=$(CURDIR)/bin/race/runnel go test -race -vet=off -p 3 -timeout 9m ./...)
+	$(call step,go test -race,HUBTEST_PROGRAM=$(CURDIR)/bin/race/runnel go test -race -vet=off -timeout 9m ./...)
 
 build:
 	go build -buildvcs=auto -o bin/runnel .

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"net/url"
@@ -164,7 +165,7 @@ func (c *Config) checkAuth() error {
 	if err != nil {
 		return err
 	}
-	a.JWKS = ""
+	a.JWKS, a.Logger = "", slog.New(slog.DiscardHandler) // what it tells, it tells at the start
 	v, err := auth.New(context.Background(), a)
 	if err != nil {
 		return err

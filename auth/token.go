@@ -81,7 +81,7 @@ func sentence(err error) error {
 	case errors.As(err, &known):
 		return known
 	case errors.Is(err, jwt.ErrTokenMalformed):
-		return refuse(ErrInvalid, "the token is no JSON Web Token")
+		return refuse(ErrInvalid, "the token is neither an API key of this hub nor a JSON Web Token")
 	}
 	return refuse(ErrInvalid, "the token's algorithm is not one that is accepted here")
 }

@@ -18,13 +18,6 @@ import (
 	"runnel/streams/streamstest"
 )
 
-// withOwnFolders has nginx keep what it keeps beside its configuration: where
-// Debian's would be, only root may write.
-func withOwnFolders(config string) string {
-	return strings.Replace(config, "http {\n", "http {\n    client_body_temp_path body; proxy_temp_path proxy; "+
-		"fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;\n", 1)
-}
-
 // cluster is two nodes on one Redis behind nginx with the README's configuration.
 type cluster struct {
 	t     *testing.T
@@ -56,7 +49,7 @@ func startCluster(t *testing.T) *cluster {
 		}
 	}
 	config = strings.NewReplacer(append(ports, "listen 8000;", "listen "+c.addr+";")...).Replace(config)
-	c.startNginx(withOwnFolders(config))
+	c.startNginx(config)
 	c.token = hubtest.Token(t, jwtSecret, "--sub", "ann", "--subscribe", "news")
 	return c
 }
@@ -326,6 +319,7 @@ func TestNginxBatch(t *testing.T) {
 // stubborn is nginx as a cache that takes no advice on buffering.
 const stubborn = `events {}
 http {
+    client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
     proxy_cache_path cache keys_zone=feeds:1m;
     server {
         listen PROXY;
@@ -351,7 +345,7 @@ func TestNginxThatCaches(t *testing.T) {
 	}
 	c := &cluster{t: t, addr: l.Addr().String()}
 	l.Close()
-	c.startNginx(withOwnFolders(strings.NewReplacer("PROXY", c.addr, "HUB", hub.Addr).Replace(stubborn)))
+	c.startNginx(strings.NewReplacer("PROXY", c.addr, "HUB", hub.Addr).Replace(stubborn))
 	f := &follower{cluster: c, path: "/channels/news/events", header: "Accept: text/event-stream"}
 	if err := f.connect(); err != nil {
 		t.Fatal(err)

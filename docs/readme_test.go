@@ -35,7 +35,7 @@ func TestReadme(t *testing.T) {
 		case "js":
 			r.browse(t, text)
 		case "nginx":
-			writeFile(t, filepath.Join(r.dir, "nginx.conf"), withOwnFolders(text))
+			writeFile(t, filepath.Join(r.dir, "nginx.conf"), text)
 		default:
 			t.Errorf("README.md:%d: nothing runs %q", f.line, f.info)
 		}
